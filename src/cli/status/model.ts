@@ -1,0 +1,69 @@
+/** What `electorate status` says, as data: also the shape of its JSON and YAML. */
+
+/**
+ * `owned`: held by a member. `foreign`: held by somebody who is no member of this coordinator. `expired`: held on, past its
+ * duration. `released`: free at once. `empty`: nobody is named, and yet it is no release, so it is waited out.
+ * `unclear`: somebody is named, but the Lease does not say since when.
+ */
+export type ShardState = "owned" | "foreign" | "expired" | "released" | "empty" | "unclear";
+
+export interface ShardStatus {
+  readonly shard: string;
+  readonly lease: string;
+  readonly resource: string;
+  readonly state: ShardState;
+  /** Full identity, empty when nobody is named. */
+  readonly holder: string;
+  /** `undefined` where the Lease does not say it. */
+  readonly epoch: string | undefined;
+  /** How long the holder has had the shard. */
+  readonly termMs: number | undefined;
+  readonly renewedMsAgo: number | undefined;
+  /** Negative once it has expired. */
+  readonly validForMs: number | undefined;
+  readonly durationMs: number;
+  readonly transitions: number;
+  readonly resourceVersion: string;
+  readonly keyMap: string | undefined;
+  readonly renewal: string | undefined;
+}
+
+export interface MemberStatus {
+  readonly identity: string;
+  readonly lease: string;
+  /** `gone`: its Lease was not renewed within its duration. */
+  readonly state: "ready" | "draining" | "gone";
+  /** False for a member that speaks another version of the protocol. */
+  readonly understood: boolean;
+  readonly ageMs: number | undefined;
+  readonly seenMsAgo: number | undefined;
+  readonly durationMs: number;
+  /** Number of shards that name it. */
+  readonly shards: number;
+  /** Resources whose first list it has complete, with its key map. */
+  readonly resources: Readonly<Record<string, string>>;
+}
+
+export interface CoordinatorStatus {
+  readonly coordinator: string;
+  readonly namespace: string;
+  /** When the Leases were read, by this machine's clock. */
+  readonly at: string;
+  /** Those without an owner first, then by name. */
+  readonly shards: readonly ShardStatus[];
+  readonly members: readonly MemberStatus[];
+  readonly totals: Totals;
+  /** What somebody should look at, each with its remedy. */
+  readonly warnings: readonly string[];
+}
+
+export interface Totals {
+  readonly shards: number;
+  readonly owned: number;
+  readonly foreign: number;
+  readonly unclear: number;
+  readonly unowned: number;
+  readonly ready: number;
+  readonly draining: number;
+  readonly gone: number;
+}

@@ -1,0 +1,162 @@
+import {
+  ANNOTATION_EPOCH,
+  ANNOTATION_KEY_MAP,
+  ANNOTATION_RENEWAL,
+  ANNOTATION_RESOURCE,
+  LABEL_COORDINATOR,
+  LABEL_RESOURCE,
+  LABEL_ROLE,
+} from "../../lease/names.ts";
+import { isHeld, isRelease, type LeaseVersion, parseMicroTime } from "../../lease/record.ts";
+import { EMPTY_ROSTER, observeMember } from "../../membership/roster.ts";
+import type { CoordinatorStatus, MemberStatus, ShardState, ShardStatus, Totals } from "./model.ts";
+import { warningsOf } from "./warnings.ts";
+
+/**
+ * What the Leases of a coordinator say at one moment, as data. All ages and validities compare times that other machines wrote
+ * with this machine's clock, which is good enough to look at and never decides anything.
+ */
+
+/** One report for each coordinator that has a Lease among `versions`, by name. */
+export function reportsOf(versions: readonly LeaseVersion[], namespace: string, wallMs: number): CoordinatorStatus[] {
+  const byCoordinator = Map.groupBy(versions, ({ labels }) => labels[LABEL_COORDINATOR] ?? "");
+  return [...byCoordinator]
+    .filter(([coordinator]) => coordinator !== "")
+    .toSorted(([one], [other]) => compareText(one, other))
+    .map(([coordinator, leases]) => reportOf(coordinator, leases, namespace, wallMs));
+}
+
+export function reportOf(
+  coordinator: string,
+  versions: readonly LeaseVersion[],
+  namespace: string,
+  wallMs: number,
+): CoordinatorStatus {
+  const ofRole = (role: string): LeaseVersion[] => versions.filter(({ labels }) => labels[LABEL_ROLE] === role);
+  const shardLeases = ofRole("shard");
+  const members = ofRole("member")
+    .map((version) => memberStatus(version, shardLeases, wallMs))
+    .toSorted((one, other) => compareText(one.identity, other.identity));
+  const identities = new Set(members.map(({ identity }) => identity));
+  const shards = shardLeases
+    .map((version) => shardStatus(coordinator, version, identities, wallMs))
+    .toSorted(
+      (one, other) =>
+        PRECEDENCE.indexOf(one.state) - PRECEDENCE.indexOf(other.state) || compareText(one.shard, other.shard),
+    );
+  const at = new Date(wallMs).toISOString();
+  return {
+    coordinator,
+    namespace,
+    at,
+    shards,
+    members,
+    totals: totalsOf(shards, members),
+    warnings: warningsOf(shards, members),
+  };
+}
+
+/** What needs attention stands first. */
+const PRECEDENCE: readonly ShardState[] = ["expired", "empty", "released", "unclear", "foreign", "owned"];
+
+const UNOWNED: ReadonlySet<ShardState> = new Set(["expired", "empty", "released"]);
+
+function shardStatus(
+  coordinator: string,
+  version: LeaseVersion,
+  identities: ReadonlySet<string>,
+  wallMs: number,
+): ShardStatus {
+  const { record, labels, annotations } = version;
+  const resource = annotations[ANNOTATION_RESOURCE] ?? labels[LABEL_RESOURCE] ?? "";
+  const renewedMsAgo = sinceMs(record.renewTime, wallMs);
+  const validForMs = renewedMsAgo === undefined || !isHeld(record) ? undefined : record.durationMs - renewedMsAgo;
+  const state = stateOf(version, validForMs, identities);
+  return {
+    shard: version.name.startsWith(`${coordinator}-`) ? version.name.slice(coordinator.length + 1) : version.name,
+    lease: version.name,
+    resource,
+    state,
+    holder: record.holder,
+    epoch: epochOf(version, identities),
+    termMs: isHeld(record) ? sinceMs(record.acquireTime, wallMs) : undefined,
+    renewedMsAgo,
+    validForMs,
+    durationMs: record.durationMs,
+    transitions: record.transitions,
+    resourceVersion: version.resourceVersion,
+    keyMap: annotations[ANNOTATION_KEY_MAP],
+    renewal: annotations[ANNOTATION_RENEWAL],
+  };
+}
+
+function stateOf(
+  { record }: LeaseVersion,
+  validForMs: number | undefined,
+  identities: ReadonlySet<string>,
+): ShardState {
+  if (!isHeld(record)) return isRelease(record) ? "released" : "empty";
+  if (validForMs === undefined || record.durationMs === 0) return "unclear";
+  if (validForMs <= 0) return "expired";
+  return identities.has(record.holder) ? "owned" : "foreign";
+}
+
+/**
+ * The holder writes its epoch with its second write; the first write is itself the epoch. Somebody who knows nothing of
+ * epochs leaves the annotation of the holder before it in place, so it is believed of members only.
+ */
+function epochOf(
+  { record, annotations, resourceVersion }: LeaseVersion,
+  identities: ReadonlySet<string>,
+): string | undefined {
+  if (!identities.has(record.holder)) return undefined;
+  return (
+    annotations[ANNOTATION_EPOCH] ??
+    (record.acquireTime !== "" && record.acquireTime === record.renewTime ? resourceVersion : undefined)
+  );
+}
+
+function memberStatus(version: LeaseVersion, shardLeases: readonly LeaseVersion[], wallMs: number): MemberStatus {
+  const member = observeMember(EMPTY_ROSTER, version, "list", 0, 0).get(version.name);
+  const { record } = version;
+  const identity = member?.identity ?? record.holder;
+  const seenMsAgo = sinceMs(record.renewTime, wallMs);
+  const live = isHeld(record) && seenMsAgo !== undefined && seenMsAgo < record.durationMs;
+  return {
+    identity,
+    lease: version.name,
+    state: live ? (member?.state ?? "ready") : "gone",
+    understood: member?.understood ?? false,
+    ageMs: sinceMs(record.acquireTime, wallMs),
+    seenMsAgo,
+    durationMs: record.durationMs,
+    shards: shardLeases.filter((lease) => identity !== "" && lease.record.holder === identity).length,
+    resources: Object.fromEntries(member?.resources ?? []),
+  };
+}
+
+function totalsOf(shards: readonly ShardStatus[], members: readonly MemberStatus[]): Totals {
+  const inState = (state: MemberStatus["state"]): number => members.filter((member) => member.state === state).length;
+  const shardsIn = (state: ShardState): number => shards.filter((shard) => shard.state === state).length;
+  return {
+    shards: shards.length,
+    owned: shardsIn("owned"),
+    foreign: shardsIn("foreign"),
+    unclear: shardsIn("unclear"),
+    unowned: shards.filter(({ state }) => UNOWNED.has(state)).length,
+    ready: inState("ready"),
+    draining: inState("draining"),
+    gone: inState("gone"),
+  };
+}
+
+/** Whole milliseconds since a time that somebody wrote; `undefined` when it is none. */
+function sinceMs(microTime: string, wallMs: number): number | undefined {
+  const atUs = parseMicroTime(microTime);
+  return atUs === undefined ? undefined : Math.round(wallMs - atUs / 1000);
+}
+
+/** By code unit, as everywhere in this project. */
+function compareText(one: string, other: string): number {
+  return one === other ? 0 : one < other ? -1 : 1;
+}

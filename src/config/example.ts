@@ -1,0 +1,24 @@
+/** A configuration with every key, its default where it has one, and what it means: printed by `electorate config example`. */
+export const EXAMPLE_CONFIGURATION = `coordinator: shop            # prefix of every Lease
+namespace: default           # of the Leases; left out: the pod's own, or that of the kubeconfig's context
+lease:
+  duration: 15s              # how long a Lease stands after its last change was seen; whole seconds
+  renewDeadline: 10s         # how long a holder acts after it sent its last acknowledged renewal
+  retryPeriod: 2s            # time between two renewals
+  clockRatio: 1.25           # the worst ratio of two replicas' clock rates that is survived
+drainTimeout: 20s            # how long keys in work may go on after their shard stopped taking new ones
+shutdownTimeout: 25s         # how long a stop may take in all; the pod's grace period is 5s more
+onOverrun: exit              # work that outlives its Lease ends the process; report only says so
+leaderElection: shards       # none: no Lease at all, this replica works on everything
+http:
+  address: "0.0.0.0:8080"    # livez, readyz, metrics; "none" serves nothing
+resources:
+  - resource: configmaps     # plural[.group][/version], as kubectl takes it; found by discovery
+    namespaces: [default]    # left out: all
+    labelSelector: app=shop  # left out: everything
+    fieldSelector: metadata.name!=kube-root-ca.crt
+    metadataOnly: false      # true: handlers see no data, spec or status
+    buckets: 8               # 1 when left out: one Lease for the kind
+    workers: 4               # per shard; 1 when left out
+    handler: ./handlers.js#reconcileConfigMap   # module, relative to this file, and export
+`;

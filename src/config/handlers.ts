@@ -1,0 +1,89 @@
+import { stat } from "node:fs/promises";
+import { pathToFileURL } from "node:url";
+import type { Reconcile } from "../reconcile/contract.ts";
+import { ElectorateError, messageOf } from "../runtime/errors.ts";
+import type { HandlerReference } from "./load.ts";
+import { nearest } from "./near-miss.ts";
+
+/**
+ * The functions that a configuration names, loaded from their modules. A module is loaded once, however many resources name it.
+ * @returns the handlers in the order of the references.
+ * @throws ElectorateError `invalid-configuration` with every problem, each with its place in the YAML.
+ */
+export async function loadHandlers(references: readonly HandlerReference[]): Promise<Reconcile[]> {
+  const handlers: Reconcile[] = [];
+  const problems: string[] = [];
+  for (const reference of references) {
+    const loaded = await loadHandler(reference);
+    if (typeof loaded === "function") handlers.push(loaded);
+    else problems.push(`${reference.place}: ${loaded.problem}`);
+  }
+  if (problems.length === 0) return handlers;
+  const [first = ""] = problems;
+  const message =
+    problems.length === 1 ? first : `${problems.length} handlers cannot be loaded:\n${problems.join("\n")}`;
+  throw new ElectorateError("invalid-configuration", message);
+}
+
+interface Failure {
+  readonly problem: string;
+}
+
+async function loadHandler({ file, exportName }: HandlerReference): Promise<Reconcile | Failure> {
+  const found = await stat(file).catch(() => undefined);
+  if (found === undefined) return { problem: `there is no file ${file}; the path counts from the folder of the YAML` };
+  if (!found.isFile()) return { problem: `${file} is not a file` };
+  let exported: Readonly<Record<string, unknown>>;
+  try {
+    const module: unknown = await import(pathToFileURL(file).href);
+    exported = exportsOf(module);
+  } catch (error) {
+    return { problem: `${file} cannot be loaded: ${importProblem(error)}` };
+  }
+  // What every object inherits, such as toString, is no export.
+  const handler = Object.hasOwn(exported, exportName) ? exported[exportName] : undefined;
+  if (isFunction(handler)) return handler;
+  if (handler !== undefined) return { problem: `${exportName} of ${file} is not a function but ${kindOf(handler)}` };
+  return { problem: `${file} has no export "${exportName}"; ${exportsText(exportName, exported)}` };
+}
+
+/** A CommonJS module that builds its exports while it runs shows them on `default` only. */
+function exportsOf(module: unknown): Readonly<Record<string, unknown>> {
+  if (!isFields(module)) return {};
+  return isFields(module.default) ? { ...module.default, ...module } : module;
+}
+
+function importProblem(error: unknown): string {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  const [line = ""] = messageOf(error).split("\n");
+  const name = error instanceof Error && error.name !== "Error" ? `${error.name}: ` : "";
+  if (code === "ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX") {
+    return `${line}; Node only strips types: avoid enums, namespaces and parameter properties, or name the compiled .js file`;
+  }
+  if (code === "ERR_UNSUPPORTED_NODE_MODULES_TYPE_STRIPPING") return `${line}; name the package's compiled .js file`;
+  return `${name}${line}`;
+}
+
+function exportsText(wanted: string, exported: Readonly<Record<string, unknown>>): string {
+  const names = Object.keys(exported)
+    .filter((name) => isFunction(exported[name]))
+    .toSorted();
+  if (names.length === 0)
+    return "it exports no function: export one, as in `export async function reconcile(request, context) {}`";
+  const meant = nearest(wanted, names);
+  return `${meant === undefined ? "" : `did you mean "${meant}"? `}the functions it exports are ${names.join(", ")}`;
+}
+
+/** A module's function is taken for a handler: what it takes and returns shows when it is called. */
+function isFunction(value: unknown): value is Reconcile {
+  return typeof value === "function";
+}
+
+function isFields(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null;
+}
+
+function kindOf(value: unknown): string {
+  if (value === null) return "null";
+  return Array.isArray(value) ? "a list" : `of type ${typeof value}`;
+}

@@ -1,0 +1,146 @@
+import { dirname, resolve } from "node:path";
+import type { z } from "zod";
+import { ElectorateError } from "../runtime/errors.ts";
+import { splitHandler } from "./fields.ts";
+import { nearest } from "./near-miss.ts";
+import { type ConfigurationProblem, type Path, relationProblems } from "./relations.ts";
+import { type ConfigurationInput, configurationSchema, KNOWN_KEYS, NO_ADDRESS } from "./schema.ts";
+import type { LeaseSettings } from "./timings.ts";
+import { type PlacedProblem, YamlSource } from "./yaml-source.ts";
+
+/** What `electorate.yaml` says, complete with defaults and checked as a whole. */
+export interface Configuration {
+  readonly coordinator: string;
+  readonly namespace: string | undefined;
+  readonly lease: Required<LeaseSettings>;
+  readonly drainTimeoutMs: number;
+  readonly shutdownTimeoutMs: number;
+  readonly onOverrun: "exit" | "report";
+  readonly leaderElection: "shards" | "none";
+  /** `undefined`: nothing is served. */
+  readonly httpAddress: string | undefined;
+  readonly resources: readonly ResourceConfiguration[];
+}
+
+export interface ResourceConfiguration {
+  readonly resource: string;
+  readonly namespaces: readonly string[] | undefined;
+  readonly labelSelector: string | undefined;
+  readonly fieldSelector: string | undefined;
+  readonly metadataOnly: boolean;
+  readonly buckets: number;
+  readonly workers: number;
+  readonly handler: HandlerReference;
+}
+
+/** A function that is to be loaded, and where the YAML asks for it. */
+export interface HandlerReference {
+  /** Absolute path of the module. */
+  readonly file: string;
+  readonly exportName: string;
+  /** `electorate.yaml:12:16 resources[0].handler`, for messages. */
+  readonly place: string;
+}
+
+/**
+ * Reads the text of a configuration file. `fileName` stands in messages, and modules are looked for beside it.
+ * @throws ElectorateError `invalid-configuration` with every problem, each as `file:line:column path: what is wrong and the remedy`.
+ */
+export function loadConfiguration(text: string, fileName: string): Configuration {
+  const source = new YamlSource(text);
+  if (source.data === undefined) throw refusal(fileName, source.problems);
+  if (source.data === null)
+    throw refusal(fileName, [
+      { line: 1, column: 1, path: "", message: "is empty; it needs at least coordinator and resources" },
+    ]);
+  const parsed = configurationSchema.safeParse(source.data);
+  const problems = [
+    ...source.problems,
+    ...(parsed.error?.issues ?? []).flatMap((issue) => placedIssue(source, issue)),
+    ...relationProblems(source.data).map((problem) => source.place(problem)),
+  ];
+  if (problems.length > 0 || !parsed.success) throw refusal(fileName, problems);
+  return configurationOf(
+    parsed.data,
+    (path) => {
+      const { line, column } = source.positionOf(path);
+      return `${fileName}:${line}:${column}`;
+    },
+    dirname(fileName),
+  );
+}
+
+function placedIssue(source: YamlSource, issue: z.core.$ZodIssue): PlacedProblem[] {
+  const path = issue.path.map((segment) => (typeof segment === "number" ? segment : String(segment)));
+  if (issue.code !== "unrecognized_keys") return [source.place({ path, message: issue.message })];
+  return issue.keys.map((key) => source.place(unknownKey(path, key), "key"));
+}
+
+/** Names what was probably meant: a key of this map, or this key where it belongs. */
+function unknownKey(parent: Path, key: string): ConfigurationProblem {
+  const pattern = parent
+    .map((segment) => (typeof segment === "number" ? "[]" : segment))
+    .join("")
+    .replace(/^\[\]/, "");
+  const here = KNOWN_KEYS.get(pattern) ?? [];
+  const meant = nearest(key, here);
+  const elsewhere = [...KNOWN_KEYS].find(([place, keys]) => place !== pattern && keys.includes(key))?.[0];
+  const hint =
+    meant !== undefined
+      ? `did you mean "${meant}"?`
+      : elsewhere !== undefined
+        ? `it belongs ${placeText(elsewhere)}`
+        : "remove it";
+  return {
+    path: [...parent, key],
+    message: `is not a key that is known here; ${hint} (keys here: ${here.join(", ")})`,
+  };
+}
+
+function placeText(pattern: string): string {
+  return pattern === "" ? "at the top level" : `in ${pattern}`;
+}
+
+function refusal(fileName: string, problems: readonly PlacedProblem[]): ElectorateError {
+  const ordered = problems.toSorted((one, other) => one.line - other.line || one.column - other.column);
+  const lines = ordered.map(
+    ({ line, column, path, message }) => `${fileName}:${line}:${column} ${path === "" ? "" : `${path}: `}${message}`,
+  );
+  const count = lines.length === 1 ? "1 problem" : `${lines.length} problems`;
+  return new ElectorateError("invalid-configuration", `${fileName} has ${count}:\n${[...new Set(lines)].join("\n")}`);
+}
+
+function configurationOf(input: ConfigurationInput, placeOf: (path: Path) => string, directory: string): Configuration {
+  const { coordinator, namespace, lease, onOverrun, leaderElection, http } = input;
+  return {
+    coordinator,
+    namespace,
+    lease: {
+      durationMs: lease.duration,
+      renewDeadlineMs: lease.renewDeadline,
+      retryPeriodMs: lease.retryPeriod,
+      clockRatio: lease.clockRatio,
+    },
+    drainTimeoutMs: input.drainTimeout,
+    shutdownTimeoutMs: input.shutdownTimeout,
+    onOverrun,
+    leaderElection,
+    httpAddress: http.address === NO_ADDRESS ? undefined : http.address,
+    resources: input.resources.map(
+      ({ resource, namespaces, labelSelector, fieldSelector, metadataOnly, buckets, workers, handler }, index) => {
+        const { file, exportName } = splitHandler(handler);
+        const place = `${placeOf(["resources", index, "handler"])} resources[${index}].handler`;
+        return {
+          resource,
+          namespaces,
+          labelSelector,
+          fieldSelector,
+          metadataOnly,
+          buckets,
+          workers,
+          handler: { file: resolve(directory, file), exportName, place },
+        };
+      },
+    ),
+  };
+}

@@ -1,0 +1,55 @@
+import type { ApiResource, KubernetesObject } from "../kube/api.ts";
+import type { KubeConnection } from "../kube/connection.ts";
+import type { Reconcile } from "../reconcile/contract.ts";
+import type { Clock } from "../runtime/clock.ts";
+import type { Randomness } from "../runtime/randomness.ts";
+import type { Telemetry } from "../runtime/telemetry.ts";
+import type { LeaseSettings } from "./timings.ts";
+
+/** What a controller author gives `createCoordinator`. Every field but `coordinator` and `resources` has a default. */
+export interface CoordinatorOptions {
+  /** Prefix of every Lease; a DNS label of at most 63 characters. Replicas with the same name and namespace share the shards. */
+  readonly coordinator: string;
+  /** Namespace of the Leases. Default: the pod's own, or that of the kubeconfig's context. */
+  readonly namespace?: string;
+  /** The part of the identity before `_`. Default: `POD_NAME`, else the host name. */
+  readonly identity?: string;
+  readonly lease?: LeaseSettings;
+  /** How long keys in work may go on after their shard stopped taking new ones; then their signal aborts. Default 20,000. */
+  readonly drainTimeoutMs?: number;
+  /** How long a stop may take in all; then what still runs is left to expire and the exit is not clean. Default 25,000. */
+  readonly shutdownTimeoutMs?: number;
+  /** What happens when work outlives its validity: `exit` (default) ends the process; `report` only says so and gives exclusivity up. */
+  readonly onOverrun?: "exit" | "report";
+  /** `shards` (default): one Lease per shard. `none`: no Lease at all, this replica works on everything. */
+  readonly leaderElection?: "shards" | "none";
+  readonly resources: readonly ResourceOptions[];
+  /** Where `/livez`, `/readyz` and `/metrics` are served, from before any election until after the last release. Default: nowhere. */
+  readonly http?: { readonly address: string };
+  /** Default: the credentials of the pod, else of the kubeconfig. */
+  readonly connection?: KubeConnection;
+  /** Default: JSON lines on stdout and metrics of an own registry. */
+  readonly telemetry?: Telemetry;
+  /** Ends the process when work has outlived its validity. Default: `process.exit(3)`. */
+  readonly terminate?: (reason: string) => void;
+  readonly clock?: Clock;
+  readonly randomness?: Randomness;
+}
+
+export interface ResourceOptions {
+  /** `plural`, `plural.group`, `plural.version.group` or `plural.group/version`, found by discovery, or the resource itself. */
+  readonly resource: string | ApiResource;
+  /** Default: all. */
+  readonly namespaces?: readonly string[];
+  readonly labelSelector?: string;
+  readonly fieldSelector?: string;
+  /** Caches metadata only; `context.object` then has no spec and no status. Default false. */
+  readonly metadataOnly?: boolean;
+  /** What the read cache keeps of an object. Default: everything but `metadata.managedFields`. */
+  readonly transform?: (object: KubernetesObject) => KubernetesObject;
+  /** Number of buckets, each a shard with a Lease of its own. Default 1: one Lease for the kind. */
+  readonly buckets?: number;
+  /** Keys of one shard that are worked on at once. Default 1, as in controller-runtime. */
+  readonly workers?: number;
+  readonly reconcile: Reconcile;
+}

@@ -1,0 +1,182 @@
+import { z } from "zod";
+import { MOST_BUCKETS } from "../placement/key-map.ts";
+import { parseListenAddress } from "./address.ts";
+import { parseDuration, unitless } from "./duration.ts";
+import { handlerProblem, labelProblem, resourceProblem } from "./fields.ts";
+import { fieldSelectorProblem, labelSelectorProblem } from "./selectors.ts";
+
+/**
+ * The shape of `electorate.yaml`: every key, its default, and what one value alone can get wrong. What values must hold
+ * together is in `relations.ts`. A message never names its path; the caller puts file, line and path before it.
+ */
+
+const MOST_WORKERS = 1_000;
+
+/** Serves nothing when given as `http.address`. */
+export const NO_ADDRESS = "none";
+
+/** What to say when a value is missing or of another type. */
+function wanted(description: string) {
+  return (issue: { readonly input?: unknown }): string =>
+    issue.input === undefined
+      ? `is required: give ${description}`
+      : `must be ${description}, but is ${described(issue.input)}`;
+}
+
+/** A value as a message shows it: short, with its type where that is the mistake. */
+function described(value: unknown): string {
+  if (value === null) return "empty";
+  if (Array.isArray(value)) return `a list of ${value.length}`;
+  if (typeof value === "object") return "a map";
+  if (typeof value === "string") return `the string "${value.slice(0, 60)}"`;
+  return typeof value === "number" || typeof value === "boolean" || typeof value === "bigint"
+    ? `the ${typeof value} ${value}`
+    : `of type ${typeof value}`;
+}
+
+function text(description: string, problemOf: (value: string) => string | undefined) {
+  return z.string({ error: wanted(description) }).superRefine((value, context) => {
+    const problem = problemOf(value);
+    if (problem !== undefined) context.addIssue({ code: "custom", message: problem });
+  });
+}
+
+function duration(example: string) {
+  return z
+    .string({
+      error: (issue) =>
+        typeof issue.input === "number" ? unitless(issue.input) : wanted(`a duration such as ${example}`)(issue),
+    })
+    .transform((value, context) => {
+      const parsed = parseDuration(value);
+      if (typeof parsed === "number") return parsed;
+      context.addIssue({ code: "custom", message: parsed.problem });
+      return z.NEVER;
+    });
+}
+
+function wholeNumber(most: number, what: string) {
+  const description = `a whole number of ${what} from 1 to ${most}`;
+  return z.number({ error: wanted(description) }).superRefine((value, context) => {
+    if (Number.isInteger(value) && value >= 1 && value <= most) return;
+    context.addIssue({ code: "custom", message: `must be ${description}, but is ${value}` });
+  });
+}
+
+const leaseSchema = z.strictObject(
+  {
+    duration: duration("15s")
+      .prefault("15s")
+      .describe("How long a Lease stands after its last change was seen; whole seconds."),
+    renewDeadline: duration("10s")
+      .prefault("10s")
+      .describe("How long a holder acts after it sent its last acknowledged renewal."),
+    retryPeriod: duration("2s").prefault("2s").describe("Time between two renewals of one Lease."),
+    clockRatio: z
+      .number({ error: wanted("a number such as 1.25") })
+      .default(1.25)
+      .describe("The worst ratio of two replicas' clock rates that is survived."),
+  },
+  { error: wanted("a map with duration, renewDeadline, retryPeriod and clockRatio") },
+);
+
+const httpSchema = z.strictObject(
+  {
+    address: text('an address such as "0.0.0.0:8080"', (value) => {
+      if (value === NO_ADDRESS) return undefined;
+      const parsed = parseListenAddress(value);
+      return "problem" in parsed
+        ? `${parsed.problem}; use "0.0.0.0:8080", or "${NO_ADDRESS}" to serve nothing`
+        : undefined;
+    })
+      .default("0.0.0.0:8080")
+      .describe("Where /livez, /readyz and /metrics are served."),
+  },
+  { error: wanted("a map with address") },
+);
+
+const namespacesSchema = z
+  .array(
+    text("the name of a namespace", (value) => labelProblem("namespace", value)),
+    { error: wanted("a list of namespaces") },
+  )
+  .superRefine((names, context) => {
+    if (names.length === 0)
+      context.addIssue({ code: "custom", message: "is an empty list; name a namespace, or leave the key out for all" });
+    names.forEach((name, index) => {
+      if (names.indexOf(name) === index) return;
+      context.addIssue({ code: "custom", path: [index], message: `names "${name}" again; remove it` });
+    });
+  });
+
+const resourceSchema = z.strictObject(
+  {
+    resource: text("the plural name of a resource such as configmaps", resourceProblem).describe(
+      "plural[.group][/version], found by discovery.",
+    ),
+    namespaces: namespacesSchema.optional().describe("Left out: all namespaces."),
+    labelSelector: text("a label selector such as app=shop", labelSelectorProblem).optional(),
+    fieldSelector: text("a field selector such as metadata.name=shop", fieldSelectorProblem).optional(),
+    metadataOnly: z
+      .boolean({ error: wanted("true or false") })
+      .default(false)
+      .describe("Caches metadata only; handlers then see no spec and no status."),
+    buckets: wholeNumber(MOST_BUCKETS, "buckets")
+      .default(1)
+      .describe("Shards of this resource, each with a Lease of its own."),
+    workers: wholeNumber(MOST_WORKERS, "workers").default(1).describe("Keys of one shard that are worked on at once."),
+    handler: text("a module and its export such as ./handlers.ts#reconcileConfigMap", handlerProblem).describe(
+      "module#export, the module's path relative to this file.",
+    ),
+  },
+  { error: wanted("a map with resource and handler") },
+);
+
+export const configurationSchema = z.strictObject(
+  {
+    coordinator: text("a name such as shop", (value) => labelProblem("coordinator name", value)).describe(
+      "Prefix of every Lease.",
+    ),
+    namespace: text("the name of a namespace", (value) => labelProblem("namespace", value))
+      .optional()
+      .describe("Namespace of the Leases. Left out: the pod's own, or that of the kubeconfig's context."),
+    lease: leaseSchema.prefault({}),
+    drainTimeout: duration("20s")
+      .prefault("20s")
+      .describe("How long keys in work may go on after their shard stopped taking new ones."),
+    shutdownTimeout: duration("25s").prefault("25s").describe("How long a stop may take in all."),
+    onOverrun: z
+      .enum(["exit", "report"], { error: wanted('"exit" or "report"') })
+      .default("exit")
+      .describe("What happens when work outlives its Lease: exit ends the process, report only says so."),
+    leaderElection: z
+      .enum(["shards", "none"], { error: wanted('"shards" or "none"') })
+      .default("shards")
+      .describe("none uses no Lease at all: this replica works on everything."),
+    http: httpSchema.prefault({}),
+    resources: z.array(resourceSchema, { error: wanted("a list of resources") }).superRefine((resources, context) => {
+      if (resources.length === 0)
+        context.addIssue({ code: "custom", message: "is an empty list; name at least one resource with its handler" });
+    }),
+  },
+  { error: wanted("a map with coordinator and resources") },
+);
+
+export type ConfigurationInput = z.output<typeof configurationSchema>;
+
+/** Schemas of the values that relations compare, by path, so that one wrong value does not hide a wrong relation elsewhere. */
+export const fieldSchemas = configurationSchema.shape;
+export const resourceFieldSchemas = resourceSchema.shape;
+
+/** The JSON Schema of the YAML, for editors and for the chart. */
+export function configurationJsonSchema(): object {
+  return z.toJSONSchema(configurationSchema, { io: "input" });
+}
+
+/** Every key that may stand anywhere, as `parent` path pattern to names: what near misses are looked for in. */
+export const KNOWN_KEYS: ReadonlyMap<string, readonly string[]> = new Map([
+  ["", Object.keys(configurationSchema.shape)],
+  ["lease", Object.keys(leaseSchema.shape)],
+  ["http", Object.keys(httpSchema.shape)],
+  ["resources[]", Object.keys(resourceSchema.shape)],
+]);

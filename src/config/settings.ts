@@ -1,0 +1,83 @@
+import { createKeyMap } from "../placement/key-map.ts";
+import { ElectorateError, messageOf } from "../runtime/errors.ts";
+import type { CoordinatorOptions, ResourceOptions } from "./options.ts";
+import { type LeaseTimings, leaseTimings, type Problem } from "./timings.ts";
+
+/** The settings of a coordinator with every default filled in. */
+export interface Settings {
+  readonly coordinator: string;
+  readonly timings: LeaseTimings;
+  readonly drainTimeoutMs: number;
+  readonly shutdownTimeoutMs: number;
+  readonly onOverrun: "exit" | "report";
+  readonly leaderElection: "shards" | "none";
+  readonly resources: readonly ResourceOptions[];
+}
+
+export const DEFAULT_DRAIN_TIMEOUT_MS = 20_000;
+export const DEFAULT_SHUTDOWN_TIMEOUT_MS = 25_000;
+
+/** A label value and the head of DNS subdomains at once. */
+const COORDINATOR_NAME = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
+
+/**
+ * Checks everything that can be checked without a cluster.
+ * @throws ElectorateError `invalid-configuration` that lists every problem, a line each.
+ */
+export function settingsOf(options: CoordinatorOptions): Settings {
+  const problems: Problem[] = [];
+  const refuse = (path: string, message: string): void => void problems.push({ path, message });
+
+  if (!COORDINATOR_NAME.test(options.coordinator)) {
+    refuse(
+      "coordinator",
+      `must be 1 to 63 lower-case letters, digits and "-", beginning and ending with a letter or digit, but is ${JSON.stringify(options.coordinator)}`,
+    );
+  }
+  const checked = leaseTimings(options.lease);
+  if ("problems" in checked) problems.push(...checked.problems);
+  const drainTimeoutMs = options.drainTimeoutMs ?? DEFAULT_DRAIN_TIMEOUT_MS;
+  const shutdownTimeoutMs = options.shutdownTimeoutMs ?? DEFAULT_SHUTDOWN_TIMEOUT_MS;
+  if (!(drainTimeoutMs >= 0)) refuse("drainTimeout", `must be 0 or longer, but is ${drainTimeoutMs} ms`);
+  if (!(shutdownTimeoutMs >= drainTimeoutMs)) {
+    refuse(
+      "shutdownTimeout",
+      `must not be shorter than drainTimeout, or work is cut off before it was told to stop: shutdownTimeout is ${shutdownTimeoutMs} ms, drainTimeout ${drainTimeoutMs} ms`,
+    );
+  }
+  if (options.resources.length === 0) refuse("resources", "must name at least one resource, but is empty");
+  options.resources.forEach((resource, index) => {
+    problems.push(...problemsOf(resource, `resources[${index}]`));
+  });
+
+  if (problems.length > 0 || "problems" in checked) {
+    const lines = problems.map(({ path, message }) => `${path} ${message}`);
+    throw new ElectorateError("invalid-configuration", `the coordinator's options are wrong:\n  ${lines.join("\n  ")}`);
+  }
+  return {
+    coordinator: options.coordinator,
+    timings: checked.timings,
+    drainTimeoutMs,
+    shutdownTimeoutMs,
+    onOverrun: options.onOverrun ?? "exit",
+    leaderElection: options.leaderElection ?? "shards",
+    resources: options.resources,
+  };
+}
+
+function problemsOf(resource: ResourceOptions, path: string): Problem[] {
+  const problems: Problem[] = [];
+  const { buckets = 1, workers = 1, reconcile } = resource;
+  try {
+    createKeyMap(buckets);
+  } catch (error) {
+    problems.push({ path: `${path}.buckets`, message: messageOf(error).replace(/^buckets /, "") });
+  }
+  if (!Number.isInteger(workers) || workers < 1) {
+    problems.push({ path: `${path}.workers`, message: `must be a whole number of at least 1, but is ${workers}` });
+  }
+  if (typeof reconcile !== "function") {
+    problems.push({ path: `${path}.reconcile`, message: `must be a function, but is ${typeof reconcile}` });
+  }
+  return problems;
+}

@@ -1,0 +1,212 @@
+import type { LeaseTimings } from "../config/timings.ts";
+import { LABEL_RESOURCE, LABEL_ROLE, resourceLabel, type Shard } from "../lease/names.ts";
+import type { LeaseVersion } from "../lease/record.ts";
+import type { LeaseFeedEvent } from "../lease/store.ts";
+import { isLive, nextExpiryMs, type Roster } from "../membership/roster.ts";
+import type { Timer } from "../runtime/clock.ts";
+import type { Instant } from "../runtime/gate-clock.ts";
+import { Contender, type ContenderContext, type ShardLife } from "./contender.ts";
+import { type Elector, type Standing, versionOf } from "./elector.ts";
+import { KeyMaps } from "./key-maps.ts";
+import { type Arrival, type Observation, observeAbsence, observeVersion, UNSEEN } from "./observation.ts";
+import { rankOf } from "./ranking.ts";
+
+export interface CampaignOptions extends Omit<ContenderContext, "standingOf"> {
+  readonly shards: readonly Shard[];
+  readonly lifeOf: (shard: Shard, vacated: () => void) => ShardLife;
+  /** Live members, as the watch has shown them so far. */
+  readonly roster: () => Roster;
+  /** True once the resource's source has its first list complete: no shard is opened on a cold cache. */
+  readonly isWarm: (resource: string) => boolean;
+}
+
+/**
+ * All contenders of one coordinator behind its one list+watch of Leases: hands each what concerns it, and tells each where it
+ * stands among members, ranks and key maps.
+ */
+export class Campaign {
+  readonly #options: CampaignOptions;
+  readonly #contenders = new Map<string, Contender>();
+  readonly #keyMaps = new Map<string, KeyMaps>();
+  readonly #resourceOfLabel = new Map<string, string>();
+  /** Shard Leases of our resources that are none of our shards: they belong to another key map. */
+  readonly #others = new Map<string, { readonly resource: string; readonly observation: Observation }>();
+  #leaving = false;
+  #timer: Timer | undefined;
+
+  constructor(options: CampaignOptions) {
+    this.#options = options;
+    const shared: ContenderContext = { ...options, standingOf: (...about) => this.#standingOf(...about) };
+    for (const shard of options.shards) {
+      this.#resourceOfLabel.set(resourceLabel(shard.resource), shard.resource);
+      if (!this.#keyMaps.has(shard.resource)) this.#keyMaps.set(shard.resource, new KeyMaps(shard.keyMap));
+      this.#contenders.set(shard.leaseName, new Contender(shard, shared, (vacated) => options.lifeOf(shard, vacated)));
+    }
+  }
+
+  get contenders(): Iterable<Contender> {
+    return this.#contenders.values();
+  }
+
+  /** True when no shard Lease names this replica and nothing is on its way that could. */
+  get isQuiet(): boolean {
+    return [...this.#contenders.values()].every((contender) => contender.isQuiet);
+  }
+
+  /** Takes in one event of the feed; member Leases in it are passed over. */
+  apply(event: LeaseFeedEvent, firstInstall: boolean): void {
+    switch (event.type) {
+      case "snapshot":
+        this.#applySnapshot(event.versions, firstInstall);
+        return;
+      case "changed":
+        this.#see(event.version, "watch");
+        return;
+      case "deleted":
+        if (event.version.labels[LABEL_ROLE] === "shard") this.#miss(event.version.name, "watch", false);
+        return;
+      case "bookmark":
+        return;
+      default:
+        event satisfies never;
+    }
+  }
+
+  /** Something about members, sources or key maps has changed: every contender looks again. */
+  poke(): void {
+    for (const contender of this.#contenders.values()) contender.dispatch({ type: "tick" });
+    this.#armHorizon();
+  }
+
+  /** From now on everything is drained and released, and nothing is taken. */
+  leave(): void {
+    this.#leaving = true;
+    this.poke();
+  }
+
+  /** Ends timers; Leases that still name us are left to expire. */
+  stop(): void {
+    this.#timer?.cancel();
+    for (const contender of this.#contenders.values()) contender.stop();
+  }
+
+  /** Closes every gate now, without a write. */
+  abandon(reason: string): void {
+    this.#timer?.cancel();
+    for (const contender of this.#contenders.values()) contender.abandon(reason);
+  }
+
+  #applySnapshot(versions: readonly LeaseVersion[], firstInstall: boolean): void {
+    const listed = new Set(versions.map((version) => version.name));
+    // A snapshot speaks of one moment: before anything opens by one of its Leases, the key maps of all of them must be known.
+    for (const version of versions) this.#noteKeyMap(version);
+    for (const version of versions) this.#see(version, "list");
+    for (const leaseName of [...this.#contenders.keys(), ...this.#others.keys()]) {
+      if (!listed.has(leaseName)) this.#miss(leaseName, "list", firstInstall);
+    }
+    this.poke();
+  }
+
+  #noteKeyMap(version: LeaseVersion): void {
+    if (version.labels[LABEL_ROLE] !== "shard") return;
+    const resource = this.#resourceOfLabel.get(version.labels[LABEL_RESOURCE] ?? "");
+    if (resource === undefined) return;
+    const known =
+      this.#contenders.get(version.name)?.elector.observation ?? this.#others.get(version.name)?.observation;
+    this.#keyMaps.get(resource)?.observe(version.name, observeVersion(known ?? UNSEEN, version, this.#arrival("list")));
+  }
+
+  #see(version: LeaseVersion, channel: "watch" | "list"): void {
+    if (version.labels[LABEL_ROLE] !== "shard") return;
+    const contender = this.#contenders.get(version.name);
+    if (contender !== undefined) {
+      contender.dispatch({ type: "seen", version, channel });
+      this.#mind(contender.shard.resource, version.name, contender.elector.observation);
+      return;
+    }
+    const resource = this.#resourceOfLabel.get(version.labels[LABEL_RESOURCE] ?? "");
+    if (resource === undefined) return;
+    const before = this.#others.get(version.name)?.observation ?? UNSEEN;
+    const observation = observeVersion(before, version, this.#arrival(channel));
+    this.#others.set(version.name, { resource, observation });
+    this.#mind(resource, version.name, observation);
+  }
+
+  #miss(leaseName: string, channel: "watch" | "list", firstInstall: boolean): void {
+    const contender = this.#contenders.get(leaseName);
+    if (contender !== undefined) {
+      contender.dispatch({ type: "absent", channel, firstInstall });
+      this.#mind(contender.shard.resource, leaseName, contender.elector.observation);
+      return;
+    }
+    const other = this.#others.get(leaseName);
+    if (other === undefined) return;
+    this.#others.delete(leaseName);
+    this.#mind(other.resource, leaseName, observeAbsence(false, this.#arrival(channel)));
+  }
+
+  /** Keeps the resource's key maps; others than ours concern every contender of the resource. */
+  #mind(resource: string, leaseName: string, observation: Observation): void {
+    const keyMaps = this.#keyMaps.get(resource);
+    if (keyMaps === undefined) return;
+    const nowMs = this.#options.clock.monotonicMs();
+    const before = keyMaps.freeFromMs(nowMs) > nowMs;
+    keyMaps.observe(leaseName, observation);
+    if (!before && keyMaps.freeFromMs(nowMs) <= nowMs) return;
+    for (const contender of this.#contenders.values()) {
+      if (contender.shard.resource === resource) contender.dispatch({ type: "tick" });
+    }
+    this.#armHorizon();
+  }
+
+  /** Wakes everybody when a member or another key map's holder has run out of time, which no event announces. */
+  #armHorizon(): void {
+    this.#timer?.cancel();
+    const nowMs = this.#options.clock.monotonicMs();
+    let nextMs = nextExpiryMs(this.#options.roster(), nowMs);
+    for (const keyMaps of this.#keyMaps.values()) {
+      const freeMs = keyMaps.freeFromMs(nowMs);
+      if (freeMs > nowMs) nextMs = Math.min(nextMs, freeMs);
+    }
+    if (nextMs === Number.POSITIVE_INFINITY) return;
+    this.#timer = this.#options.clock.timer(Math.max(1, nextMs - nowMs), () => this.poke());
+  }
+
+  #standingOf(shard: Shard, elector: Elector, now: Instant): Standing {
+    const { identity, timings, roster, isWarm } = this.#options;
+    const members = roster();
+    const keyMaps = this.#keyMaps.get(shard.resource);
+    const holder = versionOf(elector)?.record.holder ?? "";
+    const leads = elector.phase.name === "leading" || elector.phase.name === "draining";
+    // A holder asks for none of this at each renewal.
+    const rank = leads ? 0 : rankOf(shard, identity, members, now.monotonicMs, holder);
+    return {
+      leaves: this.#leaving,
+      contends:
+        leads || (isWarm(shard.resource) && (keyMaps?.isPreferred(shard.resource, members, now.monotonicMs) ?? true)),
+      mayOpen: (keyMaps?.freeFromMs(now.monotonicMs) ?? Number.NEGATIVE_INFINITY) <= now.monotonicMs,
+      rankDelayMs: rank * rankStepMs(timings),
+      absenceMs: this.#absenceMs(now.monotonicMs),
+    };
+  }
+
+  #arrival(channel: "watch" | "list"): Arrival {
+    const monotonicMs = this.#options.clock.monotonicMs();
+    const { durationMs } = this.#options.timings;
+    return { channel, monotonicMs, leaseDurationMs: durationMs, absenceMs: this.#absenceMs(monotonicMs) };
+  }
+
+  /** A missing Lease is waited out for the longest duration that somebody alive may have held it for. */
+  #absenceMs(monotonicMs: number): number {
+    let longestMs = this.#options.timings.durationMs;
+    for (const member of this.#options.roster().values()) {
+      if (isLive(member, monotonicMs)) longestMs = Math.max(longestMs, member.version.record.durationMs);
+    }
+    return longestMs;
+  }
+}
+
+/** Long enough for a better-ranked member's write to be seen, short enough that a dead one costs little. */
+function rankStepMs(timings: LeaseTimings): number {
+  return Math.min(250, timings.retryPeriodMs / 4);
+}

@@ -1,0 +1,305 @@
+import {
+  ANNOTATION_EPOCH,
+  ANNOTATION_KEY_MAP,
+  ANNOTATION_RENEWAL,
+  ANNOTATION_RESOURCE,
+  LABEL_COORDINATOR,
+  type Shard,
+  shardLabels,
+} from "../lease/names.ts";
+import { changedLease, type LeaseVersion, newLease } from "../lease/record.ts";
+import type { LeaseStore } from "../lease/store.ts";
+import type { LeaseTimings } from "../config/timings.ts";
+import type { Clock, Timer } from "../runtime/clock.ts";
+import { ElectorateError } from "../runtime/errors.ts";
+import { type GateClock, type Instant, instantOf } from "../runtime/gate-clock.ts";
+import type { Telemetry, TransitionEvent } from "../runtime/telemetry.ts";
+import type { TroubleLog } from "../runtime/trouble.ts";
+import {
+  type Elector,
+  type ElectorContext,
+  type ElectorEffect,
+  type ElectorEvent,
+  NEW_ELECTOR,
+  type SentWrite,
+  type Standing,
+  step,
+  validUntilMs,
+  versionOf,
+  wakeAtMs,
+} from "./elector.ts";
+import { place } from "./ranking.ts";
+import { Gate, Term } from "./term.ts";
+
+/** What lives and dies with the ownership of a shard; the shard room implements it. */
+export interface ShardLife {
+  open(term: Term): void;
+  /** No new work; `vacated` once what runs has ended. */
+  drain(term: Term): void;
+  /** Stop everything now; `vacated` once nothing runs any more. */
+  lose(term: Term): void;
+}
+
+/** What all contenders of a coordinator share. */
+export interface ContenderContext {
+  readonly coordinator: string;
+  readonly namespace: string;
+  readonly identity: string;
+  readonly timings: LeaseTimings;
+  readonly store: LeaseStore;
+  readonly clock: Clock;
+  readonly gateClock: GateClock;
+  readonly telemetry: Telemetry;
+  readonly trouble: TroubleLog;
+  standingOf(shard: Shard, elector: Elector, now: Instant): Standing;
+  /** The Lease of that name belongs to another coordinator: nothing can mend that but another configuration. */
+  refuse(error: ElectorateError): void;
+  /** Something that others may wait for has changed. */
+  changed(): void;
+}
+
+/**
+ * The shell of one elector: it owns the timer, performs effects, feeds results back as events, and holds the gate at what the
+ * elector's state says. `#elector` has one writer, `dispatch`.
+ */
+export class Contender {
+  readonly shard: Shard;
+  readonly #shared: ContenderContext;
+  readonly #life: ShardLife;
+  readonly #waiting: ElectorEvent[] = [];
+  #elector: Elector = NEW_ELECTOR;
+  #term: Term | undefined;
+  #timer: Timer | undefined;
+  #lastEpoch = "";
+  #saidRelease = 0;
+  #dispatching = false;
+  #stopped = false;
+
+  constructor(shard: Shard, shared: ContenderContext, life: (vacated: () => void) => ShardLife) {
+    this.shard = shard;
+    this.#shared = shared;
+    this.#life = life(() => this.dispatch({ type: "vacated" }));
+  }
+
+  get elector(): Elector {
+    return this.#elector;
+  }
+
+  get term(): Term | undefined {
+    return this.#term;
+  }
+
+  /** True when no Lease names us for this shard and nothing of ours is on its way. */
+  get isQuiet(): boolean {
+    const { phase, request } = this.#elector;
+    const named = versionOf(this.#elector)?.record.holder === this.#shared.identity;
+    return phase.name === "standby" && request === "none" && !named;
+  }
+
+  /** Ends the term at once, whatever the Lease says, and the contender with it. */
+  abandon(reason: string): void {
+    this.stop();
+    if (this.#term !== undefined) this.#lose(this.#term.epoch, reason);
+  }
+
+  /** Ends the timer for good; nothing is written any more. What the Lease says is left to expire. */
+  stop(): void {
+    this.#stopped = true;
+    this.#timer?.cancel();
+  }
+
+  /** Takes an event in; one that arises while another is being handled waits its turn. */
+  dispatch(event: ElectorEvent): void {
+    this.#waiting.push(event);
+    if (this.#dispatching) return;
+    this.#dispatching = true;
+    try {
+      for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) this.#handle(next);
+    } finally {
+      this.#dispatching = false;
+    }
+  }
+
+  #handle(event: ElectorEvent): void {
+    if (event.type === "vacated" && this.#elector.phase.name === "draining") this.#end("drained");
+    const context = this.#context();
+    const { elector, effects } = step(this.#elector, event, context);
+    this.#elector = elector;
+    this.#term?.gate.extendTo(validUntilMs(elector, context));
+    for (const effect of effects) this.#perform(effect, context);
+    this.#arm(context);
+    this.#shared.changed();
+  }
+
+  #context(): ElectorContext {
+    const { clock, gateClock, identity, timings } = this.#shared;
+    const now = instantOf(clock, gateClock);
+    return {
+      now,
+      identity,
+      leaseDurationMs: timings.durationMs,
+      renewDeadlineMs: timings.renewDeadlineMs,
+      retryPeriodMs: timings.retryPeriodMs,
+      phaseShift: place(this.shard.leaseName),
+      standing: this.#shared.standingOf(this.shard, this.#elector, now),
+    };
+  }
+
+  #arm(context: ElectorContext): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    if (this.#stopped) return;
+    const delayMs = wakeAtMs(this.#elector, context) - context.now.monotonicMs;
+    if (delayMs === Number.POSITIVE_INFINITY) return;
+    this.#timer = this.#shared.clock.timer(Math.max(1, delayMs), () => this.dispatch({ type: "tick" }));
+  }
+
+  #perform(effect: ElectorEffect, context: ElectorContext): void {
+    switch (effect.type) {
+      case "write":
+        void this.#write(effect.write, effect.on);
+        return;
+      case "read":
+        void this.#read();
+        return;
+      case "label":
+        void this.#label();
+        return;
+      case "acquired":
+        this.#say("lease-acquired", effect.epoch, "taken");
+        return;
+      case "open":
+        this.#open(effect.epoch, validUntilMs(this.#elector, context));
+        return;
+      case "drain":
+        this.#term?.gate.drain();
+        this.#say("gate-closed", effect.epoch, "drain");
+        if (this.#term !== undefined) this.#life.drain(this.#term);
+        return;
+      case "lose":
+        this.#lose(effect.epoch, effect.reason);
+        return;
+      case "released":
+        this.#sayReleased(effect.write);
+        return;
+      default:
+        effect satisfies never;
+    }
+  }
+
+  #open(epoch: string, deadlineMs: number): void {
+    const term = new Term(this.shard.id, epoch, new Gate(this.#shared.gateClock, deadlineMs));
+    this.#term = term;
+    this.#lastEpoch = epoch;
+    this.#say("gate-opened", epoch, "taken", term.gate.remainingMs());
+    this.#shared.telemetry.meter.set("leader_election_master_status", { name: this.shard.leaseName }, 1);
+    this.#life.open(term);
+  }
+
+  #lose(epoch: string, reason: string): void {
+    const marginMs = this.#term?.gate.remainingMs();
+    const term = this.#end(reason);
+    if (term === undefined) return;
+    this.#say("gate-closed", epoch, reason, marginMs);
+    this.#say("lease-lost", epoch, reason);
+    this.#life.lose(term);
+  }
+
+  /** Nothing of the term may act any more, from here on. */
+  #end(reason: string): Term | undefined {
+    const term = this.#term;
+    this.#term = undefined;
+    term?.end(new ElectorateError("gate-closed", `term ${term.epoch} of shard ${this.shard.id} has ended: ${reason}`));
+    this.#shared.telemetry.meter.set("leader_election_master_status", { name: this.shard.leaseName }, 0);
+    return term;
+  }
+
+  async #write(write: SentWrite, on: LeaseVersion | undefined): Promise<void> {
+    const { store, clock, telemetry, trouble } = this.#shared;
+    const role = { role: "shard" };
+    try {
+      const body = this.#body(write, on);
+      const answer = on === undefined ? await store.create(body) : await store.update(body);
+      if (answer.type !== "ok")
+        telemetry.meter.increment("leader_election_slowpath_total", { name: this.shard.leaseName });
+      telemetry.meter.increment("electorate_renewals_total", { ...role, result: answer.type });
+      const tookMs = clock.monotonicMs() - write.sentAt.monotonicMs;
+      if (answer.type === "ok") telemetry.meter.observe("electorate_renewal_duration_seconds", role, tookMs / 1000);
+      trouble.clear("lease-write");
+      if (answer.type === "ok" && write.kind === "release") this.#sayReleased(write);
+      this.dispatch({ type: "written", write, answer });
+    } catch (error) {
+      telemetry.meter.increment("electorate_renewals_total", { ...role, result: "failed" });
+      trouble.report("lease-write", `writing Lease ${this.shard.leaseName}`, error);
+      const retryAfterMs = error instanceof ElectorateError ? (error.retryAfterMs ?? 0) : 0;
+      this.dispatch({ type: "written", write, answer: { type: "unknown", retryAfterMs } });
+    }
+  }
+
+  #body(write: SentWrite, on: LeaseVersion | undefined) {
+    const { coordinator, namespace } = this.#shared;
+    const { phase } = this.#elector;
+    const inTerm = phase.name === "leading" || phase.name === "draining";
+    const claims = {
+      [ANNOTATION_RESOURCE]: this.shard.resource,
+      [ANNOTATION_KEY_MAP]: this.shard.keyMap,
+      [ANNOTATION_RENEWAL]: "per-shard",
+      // The epoch is the resourceVersion of the write that begins a term, so that this write cannot carry it yet.
+      [ANNOTATION_EPOCH]: inTerm ? phase.epoch : null,
+    };
+    const change = {
+      record: write.record,
+      labels: shardLabels(coordinator, this.shard),
+      annotations: write.kind === "release" ? {} : claims,
+    };
+    return on === undefined ? newLease(this.shard.leaseName, namespace, change) : changedLease(on, change);
+  }
+
+  async #read(): Promise<void> {
+    const { store, coordinator, trouble } = this.#shared;
+    try {
+      const answer = await store.get(this.shard.leaseName);
+      if (answer.type === "missing") return this.dispatch({ type: "read", answer });
+      const owner = answer.version.labels[LABEL_COORDINATOR];
+      if (owner !== undefined && owner !== coordinator) this.#shared.refuse(foreignName(answer.version.name, owner));
+      const wanted = Object.entries(shardLabels(coordinator, this.shard));
+      const labelled = wanted.every(([label, value]) => answer.version.labels[label] === value);
+      this.dispatch({ type: "read", answer: { ...answer, labelled: labelled || owner !== undefined } });
+    } catch (error) {
+      trouble.report("lease-read", `reading Lease ${this.shard.leaseName}`, error);
+      this.dispatch({ type: "read", answer: { type: "unknown" } });
+    }
+  }
+
+  /** Another program made a Lease of our name: with our labels the watch shows it, and it is waited out like any other. */
+  async #label(): Promise<void> {
+    const { store, coordinator, trouble } = this.#shared;
+    try {
+      await store.label(this.shard.leaseName, { labels: shardLabels(coordinator, this.shard) });
+    } catch (error) {
+      trouble.report("lease-label", `labelling Lease ${this.shard.leaseName}`, error);
+    }
+    this.dispatch({ type: "labelled" });
+  }
+
+  /** Said once, by the answer or, where that was lost or late, by the watch. */
+  #sayReleased(write: SentWrite): void {
+    if (write.number <= this.#saidRelease) return;
+    this.#saidRelease = write.number;
+    this.#say("lease-released", this.#lastEpoch, "drained");
+  }
+
+  #say(event: TransitionEvent, epoch: string, reason: string, marginMs = this.#term?.gate.remainingMs()): void {
+    const { telemetry, identity } = this.#shared;
+    const margin = marginMs === undefined || event.startsWith("lease-") ? {} : { marginMs };
+    telemetry.transition({ event, shard: this.shard.id, identity, epoch, reason, ...margin });
+  }
+}
+
+/** The refusal of a Lease that carries another coordinator's label. */
+export function foreignName(leaseName: string, owner: string): ElectorateError {
+  return new ElectorateError(
+    "lease-name-refused",
+    `Lease ${leaseName} belongs to the coordinator "${owner}" by its label ${LABEL_COORDINATOR}; choose another coordinator name or namespace`,
+  );
+}

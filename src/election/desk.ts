@@ -1,0 +1,136 @@
+import { isResourceVersion, compareResourceVersions } from "../kube/resource-version.ts";
+import { LABEL_ROLE } from "../lease/names.ts";
+import type { LeaseVersion } from "../lease/record.ts";
+import type { LeaseFeedEvent, LeaseWatch } from "../lease/store.ts";
+import type { MemberKeeper } from "../membership/keeper.ts";
+import {
+  EMPTY_ROSTER,
+  forgetMember,
+  keepMembers,
+  observeMember,
+  type Roster,
+  standingOf,
+} from "../membership/roster.ts";
+import type { Clock } from "../runtime/clock.ts";
+import { ElectorateError } from "../runtime/errors.ts";
+import type { Campaign } from "./campaign.ts";
+
+export interface DeskOptions {
+  readonly watch: LeaseWatch;
+  readonly keeper: MemberKeeper;
+  readonly clock: Clock;
+  readonly leaseDurationMs: number;
+  /** Something that others may wait for has changed. */
+  changed(): void;
+}
+
+/**
+ * Where the one ordered list+watch of a coordinator's Leases arrives: members go into the roster, shards to the campaign, and
+ * always in the order in which the API server stored them.
+ */
+export class Desk {
+  readonly #options: DeskOptions;
+  #campaign: Campaign | undefined;
+  #roster: Roster = EMPTY_ROSTER;
+  #judged: Roster = EMPTY_ROSTER;
+  #standing = "";
+  #position: string | undefined;
+
+  constructor(options: DeskOptions) {
+    this.#options = options;
+  }
+
+  get roster(): Roster {
+    return this.#roster;
+  }
+
+  /** True once the first list is complete. */
+  get isListed(): boolean {
+    return this.#position !== undefined;
+  }
+
+  /** What our own member Lease says, as the watch has shown it. */
+  get own(): LeaseVersion | undefined {
+    return this.#roster.get(this.#options.keeper.leaseName)?.version;
+  }
+
+  /**
+   * Hands everything to `campaign` until `signal` aborts.
+   * @throws ElectorateError `api-server-restored` when a list is older than what was seen before: what Leases say now may be past.
+   */
+  async run(campaign: Campaign, signal: AbortSignal): Promise<void> {
+    this.#campaign = campaign;
+    for await (const event of this.#options.watch.events(signal)) {
+      this.#take(event, campaign);
+      this.#options.changed();
+    }
+  }
+
+  #take(event: LeaseFeedEvent, campaign: Campaign): void {
+    const firstList = this.#position === undefined;
+    this.#advance(event);
+    const { keeper, clock, leaseDurationMs } = this.#options;
+    const nowMs = clock.monotonicMs();
+    switch (event.type) {
+      case "snapshot": {
+        const names = new Set(event.versions.map(({ name }) => name));
+        this.#roster = keepMembers(this.#roster, names);
+        for (const version of event.versions.filter(isMember)) {
+          this.#roster = observeMember(this.#roster, version, "list", nowMs, leaseDurationMs);
+        }
+        if (!firstList && !names.has(keeper.leaseName)) keeper.missed();
+        break;
+      }
+      case "changed":
+        if (isMember(event.version)) {
+          this.#roster = observeMember(this.#roster, event.version, "watch", nowMs, leaseDurationMs);
+        }
+        break;
+      case "deleted":
+        this.#roster = forgetMember(this.#roster, event.version.name);
+        if (event.version.name === keeper.leaseName) keeper.missed();
+        break;
+      case "bookmark":
+        break;
+      default:
+        event satisfies never;
+    }
+    // Our own member Lease is written only after the first list, so an empty one says that nobody was ever here.
+    campaign.apply(event, firstList && event.type === "snapshot" && event.versions.length === 0);
+    this.#noteStanding(nowMs);
+  }
+
+  /** A renewal changes nobody's standing; a member that came, went or says something else does. */
+  #noteStanding(nowMs: number): void {
+    if (this.#roster === this.#judged) return;
+    this.#judged = this.#roster;
+    const standing = standingOf(this.#roster, nowMs);
+    if (standing === this.#standing) return;
+    this.#standing = standing;
+    this.#campaign?.poke();
+  }
+
+  #advance(event: LeaseFeedEvent): void {
+    const position = "version" in event ? event.version.resourceVersion : event.resourceVersion;
+    const known = this.#position;
+    if (!isResourceVersion(position)) {
+      if (event.type === "snapshot") throw restored(`a list has the resourceVersion "${position}", which has no order`);
+      return;
+    }
+    if (event.type === "snapshot" && known !== undefined && compareResourceVersions(position, known) < 0) {
+      throw restored(`a list has the resourceVersion ${position}, and ${known} was seen before`);
+    }
+    if (known === undefined || compareResourceVersions(position, known) > 0) this.#position = position;
+  }
+}
+
+function isMember(version: LeaseVersion): boolean {
+  return version.labels[LABEL_ROLE] === "member";
+}
+
+function restored(found: string): ElectorateError {
+  return new ElectorateError(
+    "api-server-restored",
+    `${found}: the API server was restored from a backup, and what is known here does not hold any more; the process must start fresh`,
+  );
+}

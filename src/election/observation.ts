@@ -1,0 +1,124 @@
+import { isHeld, isRelease, type LeaseVersion, sameRecord } from "../lease/record.ts";
+
+/**
+ * What one replica has seen of one Lease, and from when on it may be taken.
+ *
+ * Expiry counts on our own monotonic clock from when the change was seen, for the duration that the holder declared. Promises:
+ * - free at once is only a release; any other empty or changed record is waited out for max(declared, declared before, own L);
+ * - a holder that appears where another one may still act raises an embargo, which no later change, not even a release, shortens;
+ * - a missing Lease is an embargo from when its absence was seen, anew at each relist: it forbids opening, not only creating.
+ */
+export interface Observation {
+  readonly sight: Sight;
+  /** Monotonic. The holder of the record in sight may act until then; a renewal moves it on. */
+  readonly heldUntilMs: number;
+  /** Monotonic. Somebody who is in no record any more may act until then. */
+  readonly embargoUntilMs: number;
+}
+
+export type Sight =
+  /** No list has been complete yet. */
+  | { readonly type: "unseen" }
+  /** `firstInstall`: the first list showed no Lease of this coordinator at all, so there is nobody to wait for. */
+  | { readonly type: "absent"; readonly firstInstall: boolean }
+  | { readonly type: "present"; readonly version: LeaseVersion };
+
+/** How a version came to us. Only the watch shows every version; anything else may have jumped over some. */
+export type Channel = "watch" | "list" | "read";
+
+export const UNSEEN: Observation = { sight: { type: "unseen" }, heldUntilMs: 0, embargoUntilMs: 0 };
+
+export interface Arrival {
+  readonly channel: Channel;
+  readonly monotonicMs: number;
+  /** Own lease duration L. */
+  readonly leaseDurationMs: number;
+  /** How long an absence is waited out: the longest of own L and what live members declare. */
+  readonly absenceMs: number;
+}
+
+/** The Lease is not there, as a complete list or a deletion on the watch showed. */
+export function observeAbsence(firstInstall: boolean, arrival: Arrival): Observation {
+  const untilMs = arrival.monotonicMs + arrival.absenceMs;
+  return { sight: { type: "absent", firstInstall }, heldUntilMs: 0, embargoUntilMs: untilMs };
+}
+
+/**
+ * A version that is newer than the one in sight and that this replica did not write. Calling it for our own writes would
+ * only be slow, never wrong.
+ */
+export function observeVersion(before: Observation, version: LeaseVersion, arrival: Arrival): Observation {
+  const sight: Sight = { type: "present", version };
+  const nowMs = arrival.monotonicMs;
+  const { record } = version;
+
+  if (before.sight.type !== "present") {
+    const heldUntilMs = isRelease(record) ? nowMs : nowMs + Math.max(record.durationMs, arrival.leaseDurationMs);
+    // A relist that finds what was missing before: others may have been made and deleted in between.
+    const relisted = before.sight.type === "absent" && arrival.channel === "list";
+    const embargoUntilMs = Math.max(before.embargoUntilMs, relisted ? nowMs + arrival.absenceMs : 0);
+    return { sight, heldUntilMs, embargoUntilMs };
+  }
+
+  const known = before.sight.version;
+  const waitMs = Math.max(record.durationMs, known.record.durationMs, arrival.leaseDurationMs);
+  if (version.uid !== known.uid) {
+    // Deleted and made again while we could not look: both the missing Lease and the new record are waited out.
+    return { sight, ...embargo(before, nowMs + Math.max(waitMs, arrival.absenceMs)) };
+  }
+  if (sameRecord(record, known.record)) return { ...before, sight };
+
+  const sameTransitions = record.transitions === known.record.transitions;
+  if (isRelease(record)) {
+    const byItsHolder = isHeld(known.record) && sameTransitions;
+    if (byItsHolder || isRelease(known.record)) return { ...before, sight, heldUntilMs: nowMs };
+    return { sight, ...embargo(before, nowMs + waitMs) };
+  }
+  if (!isHeld(record)) return { sight, ...embargo(before, nowMs + waitMs) };
+
+  const heldUntilMs = Math.max(before.heldUntilMs, nowMs + waitMs);
+  const renewal = record.holder === known.record.holder && sameTransitions;
+  if (renewal) return { ...before, sight, heldUntilMs };
+  if (mayBeTaken(before, known, version, arrival)) return { ...before, sight, heldUntilMs };
+  return { sight, ...embargo(before, nowMs + waitMs) };
+}
+
+/**
+ * True when the new holder took what we would have taken ourselves: nobody before it can still act, so that its own release
+ * later is free at once. Versions that we did not see could name somebody in between; then this is not known, except that a
+ * released Lease whose holder changed exactly once can only have been taken.
+ */
+function mayBeTaken(before: Observation, known: LeaseVersion, version: LeaseVersion, arrival: Arrival): boolean {
+  const changedOnce = version.record.transitions === known.record.transitions + 1;
+  if (isRelease(known.record)) return arrival.channel === "watch" || changedOnce;
+  return arrival.channel === "watch" && changedOnce && takeableFromMs(before) <= arrival.monotonicMs;
+}
+
+function embargo(before: Observation, untilMs: number): { heldUntilMs: number; embargoUntilMs: number } {
+  const latestMs = Math.max(before.heldUntilMs, before.embargoUntilMs, untilMs);
+  return { heldUntilMs: latestMs, embargoUntilMs: latestMs };
+}
+
+/** Monotonic time from which on the Lease may be taken and its shard opened. */
+export function takeableFromMs(observation: Observation): number {
+  const { sight, heldUntilMs, embargoUntilMs } = observation;
+  switch (sight.type) {
+    case "unseen":
+      return Number.POSITIVE_INFINITY;
+    case "absent":
+      return sight.firstInstall ? Number.NEGATIVE_INFINITY : embargoUntilMs;
+    case "present":
+      return Math.max(heldUntilMs, embargoUntilMs);
+    default:
+      return sight satisfies never;
+  }
+}
+
+/** True while the holder in sight, if there is one, may still act. */
+export function isHeldNow(observation: Observation, monotonicMs: number): boolean {
+  return (
+    observation.sight.type === "present" &&
+    isHeld(observation.sight.version.record) &&
+    monotonicMs < takeableFromMs(observation)
+  );
+}

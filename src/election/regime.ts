@@ -1,0 +1,18 @@
+import type { Term } from "./term.ts";
+
+/** By what right this replica works on shards: elected by Leases, or by being the only one. */
+export interface Regime {
+  /** Aborts when it cannot go on; `end` then says why. */
+  readonly signal: AbortSignal;
+  /** True once it knows enough of the others to take a shard. */
+  readonly isListed: boolean;
+  /** The terms that have begun and not ended. */
+  readonly terms: readonly Term[];
+  start(): void;
+  /** The source of `resource` is warm: its shards may be opened. */
+  prepare(resource: string, keyMap: string): void;
+  /** Drains and gives up everything; false when `patience` aborted first and something still runs. */
+  leave(patience: AbortSignal): Promise<boolean>;
+  /** Closes every gate at once; rejects with the reason why it could not go on, where there is one. */
+  end(reason: string): Promise<void>;
+}

@@ -1,0 +1,190 @@
+import type { LeaseTimings } from "../config/timings.ts";
+import { type KubeApi, LEASES } from "../kube/api.ts";
+import { ListWatch } from "../kube/list-watch.ts";
+import type { Transport } from "../kube/transport.ts";
+import { KubernetesLeaseStore } from "../lease/kubernetes.ts";
+import { ANNOTATION_STATE, type Identity, leaseSelector, type Shard } from "../lease/names.ts";
+import { MemberKeeper } from "../membership/keeper.ts";
+import { isLive } from "../membership/roster.ts";
+import { type Clock, sleep } from "../runtime/clock.ts";
+import { Condition } from "../runtime/condition.ts";
+import { GateClock } from "../runtime/gate-clock.ts";
+import type { Randomness } from "../runtime/randomness.ts";
+import { Scope } from "../runtime/scope.ts";
+import type { Telemetry } from "../runtime/telemetry.ts";
+import type { TroubleLog } from "../runtime/trouble.ts";
+import { Campaign } from "./campaign.ts";
+import { foreignName, type ShardLife } from "./contender.ts";
+import { Desk } from "./desk.ts";
+import type { Regime } from "./regime.ts";
+import type { Term } from "./term.ts";
+
+export interface TenureOptions {
+  readonly coordinator: string;
+  readonly namespace: string;
+  readonly identity: Identity;
+  readonly timings: LeaseTimings;
+  readonly shards: readonly Shard[];
+  readonly lifeOf: (shard: Shard, vacated: () => void) => ShardLife;
+  readonly api: KubeApi;
+  readonly transport: Transport;
+  readonly clock: Clock;
+  readonly randomness: Randomness;
+  readonly telemetry: Telemetry;
+  readonly trouble: TroubleLog;
+}
+
+/** After the draining mark was seen to be everybody's knowledge, so long until the member Lease goes. */
+const SETTLE_MS = 250;
+
+/** The elected life of one replica, from its first list of Leases until none names it any more. */
+export class Tenure implements Regime {
+  readonly #options: TenureOptions;
+  readonly #condition = new Condition();
+  readonly #warm = new Set<string>();
+  readonly #store: KubernetesLeaseStore;
+  readonly #keeper: MemberKeeper;
+  readonly #desk: Desk;
+  readonly #campaign: Campaign;
+  /** Ends with the last release; renewals need it until then. */
+  readonly #scope = new Scope();
+
+  constructor(options: TenureOptions) {
+    this.#options = options;
+    const { clock, timings, shards, lifeOf } = options;
+    const changed = (): void => this.#condition.changed();
+    this.#store = new KubernetesLeaseStore({
+      api: options.api,
+      namespace: options.namespace,
+      deadlineMs: timings.retryPeriodMs,
+      feed: this.#feed(),
+    });
+    this.#keeper = new MemberKeeper({ ...options, store: this.#store });
+    this.#desk = new Desk({
+      watch: this.#store.watch(),
+      keeper: this.#keeper,
+      clock,
+      leaseDurationMs: timings.durationMs,
+      changed,
+    });
+    this.#campaign = new Campaign({
+      ...options,
+      identity: options.identity.text,
+      store: this.#store,
+      gateClock: new GateClock(clock),
+      shards,
+      lifeOf,
+      roster: () => this.#desk.roster,
+      isWarm: (resource) => this.#warm.has(resource),
+      refuse: (error) => this.#scope.run(() => Promise.reject(error)),
+      changed,
+    });
+  }
+
+  get terms(): readonly Term[] {
+    return [...this.#campaign.contenders].flatMap(({ term }) => term ?? []);
+  }
+
+  get isListed(): boolean {
+    return this.#desk.isListed;
+  }
+
+  /** Live members by the state they declare, as this replica sees them. */
+  get members(): { readonly ready: number; readonly draining: number } {
+    const nowMs = this.#options.clock.monotonicMs();
+    const live = [...this.#desk.roster.values()].filter((member) => isLive(member, nowMs));
+    const ready = live.filter(({ state }) => state === "ready").length;
+    return { ready, draining: live.length - ready };
+  }
+
+  /** Aborts when the tenure cannot go on; `end` then says why. */
+  get signal(): AbortSignal {
+    return this.#scope.signal;
+  }
+
+  start(): void {
+    this.#scope.run((signal) => this.#refuseForeignNames(signal));
+    this.#scope.run((signal) => this.#desk.run(this.#campaign, signal));
+    this.#scope.run(async (signal) => {
+      await this.#condition.until(() => this.#desk.isListed, signal);
+      await this.#keeper.run(signal);
+    });
+  }
+
+  /** The source of `resource` is warm: its shards may be taken, and the others may count on it. */
+  prepare(resource: string, keyMap: string): void {
+    this.#warm.add(resource);
+    this.#keeper.announce(resource, keyMap);
+    this.#campaign.poke();
+  }
+
+  /**
+   * Stop, drain, release: nothing is taken any more, every shard is drained and released, and the member Lease goes last. False when
+   * `patience` aborted first: what still runs keeps its Leases, which are left to expire.
+   */
+  async leave(patience: AbortSignal): Promise<boolean> {
+    this.#keeper.drain();
+    this.#campaign.leave();
+    const signal = AbortSignal.any([patience, this.#scope.signal]);
+    try {
+      await this.#condition.until(() => this.#campaign.isQuiet && this.#isMarked(), signal);
+      await sleep(this.#options.clock, SETTLE_MS, signal);
+      await this.#condition.until(() => this.#campaign.isQuiet, signal);
+    } catch {
+      return false;
+    }
+    await this.#scope.close();
+    this.#campaign.stop();
+    await this.#keeper.remove();
+    return true;
+  }
+
+  /** Nothing goes on: closes every gate at once, and rejects with the reason where there is one. */
+  async end(reason: string): Promise<void> {
+    this.#campaign.abandon(reason);
+    await this.#scope.close();
+  }
+
+  #isMarked(): boolean {
+    if (!this.#desk.isListed) return true;
+    return this.#desk.own?.annotations[ANNOTATION_STATE] === "draining";
+  }
+
+  async #refuseForeignNames(signal: AbortSignal): Promise<void> {
+    const { coordinator, shards, clock, timings, trouble } = this.#options;
+    for (;;) {
+      try {
+        const foreign = await this.#store.foreignCoordinators(coordinator);
+        for (const { leaseName } of shards) {
+          const owner = foreign.get(leaseName);
+          if (owner !== undefined) throw foreignName(leaseName, owner);
+        }
+        return trouble.clear("lease-names");
+      } catch (error) {
+        if (error instanceof Error && "code" in error && error.code === "lease-name-refused") throw error;
+        trouble.report("lease-names", "looking for Leases of other coordinators", error);
+      }
+      await sleep(clock, timings.retryPeriodMs, signal);
+    }
+  }
+
+  #feed(): ListWatch {
+    const { transport, namespace, coordinator, clock, randomness, timings, telemetry, trouble } = this.#options;
+    return new ListWatch({
+      transport,
+      resource: LEASES,
+      selection: { namespace, labelSelector: leaseSelector(coordinator) },
+      clock,
+      randomness,
+      deadlineMs: timings.renewDeadlineMs,
+      // Our own member Lease changes every retry period: silence for this long means that the line is dead.
+      idleLimitMs: timings.renewDeadlineMs,
+      backOff: { baseMs: timings.retryPeriodMs / 8, maxMs: timings.retryPeriodMs },
+      onTrouble: ({ error, during }) => {
+        telemetry.meter.increment("electorate_watch_restarts_total", { resource: "leases", reason: error.code });
+        trouble.report("lease-feed", `${during} of Leases in namespace ${namespace}`, error);
+      },
+      onHealthy: () => trouble.clear("lease-feed"),
+    });
+  }
+}

@@ -1,0 +1,196 @@
+/** From a verb on a resource to its answer. */
+
+import { type DependentsCollector, parseDeleteOptions } from "./deletions.ts";
+import { refuseImmortal } from "./namespaces.ts";
+import { type Patcher, patchObject } from "./patching.ts";
+import type { Reader } from "./reads.ts";
+import {
+  invalidOptions,
+  noSuchResource,
+  qualified,
+  Refusal,
+  unsupportedMediaType,
+  unsupportedValue,
+} from "./refusal.ts";
+import type { CoreRequest, Target } from "./routes.ts";
+import type { Watch } from "./watch.ts";
+import type { WriteOptions, Writer } from "./writes.ts";
+
+type Headers = Readonly<Record<string, string>>;
+
+/** An answer that is complete. */
+export interface BodyAnswer {
+  readonly kind: "body";
+  readonly status: number;
+  /** Names in lower case. */
+  readonly headers: Headers;
+  readonly body: string;
+}
+
+/** A watch: the head, and the lines as they come. */
+export interface StreamAnswer {
+  readonly kind: "stream";
+  readonly status: 200;
+  readonly headers: Headers;
+  readonly watch: Watch;
+}
+
+export type Answer = BodyAnswer | StreamAnswer;
+
+const JSON_HEADERS: Headers = { "cache-control": "no-cache, private", "content-type": "application/json" };
+const TEXT_HEADERS: Headers = { "cache-control": "no-cache, private", "content-type": "text/plain; charset=utf-8" };
+
+export const jsonAnswer = (status: number, body: string): BodyAnswer => ({
+  kind: "body",
+  status,
+  headers: JSON_HEADERS,
+  body,
+});
+
+export const textAnswer = (status: number, body: string): BodyAnswer => ({
+  kind: "body",
+  status,
+  headers: TEXT_HEADERS,
+  body,
+});
+
+export function refusalAnswer(refusal: Refusal): BodyAnswer {
+  const { code, details } = refusal.status;
+  const answer = jsonAnswer(code, JSON.stringify(refusal.status));
+  if (details?.retryAfterSeconds === undefined) return answer;
+  return { ...answer, headers: { ...answer.headers, "retry-after": String(details.retryAfterSeconds) } };
+}
+
+/** The reasons that go with statuses when a fault names none. */
+const REASONS: Readonly<Record<number, string>> = {
+  400: "BadRequest",
+  401: "Unauthorized",
+  403: "Forbidden",
+  404: "NotFound",
+  405: "MethodNotAllowed",
+  409: "Conflict",
+  410: "Expired",
+  422: "Invalid",
+  429: "TooManyRequests",
+  500: "InternalError",
+  503: "ServiceUnavailable",
+  504: "Timeout",
+};
+
+/** An answer made up by a fault rule. */
+export function statusAnswer(fault: {
+  readonly status: number;
+  readonly reason?: string;
+  readonly message?: string;
+  readonly retryAfterSeconds?: number;
+  readonly body?: string;
+  readonly contentType?: string;
+}): BodyAnswer {
+  const reason = fault.reason ?? REASONS[fault.status];
+  const details = fault.retryAfterSeconds === undefined ? undefined : { retryAfterSeconds: fault.retryAfterSeconds };
+  const answer = refusalAnswer(new Refusal(fault.status, reason, fault.message ?? "fault injected", details));
+  if (fault.body === undefined) return answer;
+  const headers = { ...answer.headers, "content-type": fault.contentType ?? "text/plain; charset=utf-8" };
+  return { ...answer, headers, body: fault.body };
+}
+
+/** The parts of the server that answer verbs. */
+export interface Parts extends Patcher {
+  readonly reader: Reader;
+  readonly collector: DependentsCollector;
+}
+
+export function answerTarget(parts: Parts, target: Target, request: CoreRequest): Answer {
+  const { reader, writer } = parts;
+  switch (target.verb) {
+    case "get":
+      refuseUnknownSubresource(target);
+      return jsonAnswer(200, reader.get(target, request));
+    case "list":
+      return jsonAnswer(200, reader.list(target, request));
+    case "watch":
+      return { kind: "stream", status: 200, headers: JSON_HEADERS, watch: reader.watch(target, request) };
+    case "create":
+      return create(reader, writer, target, request);
+    case "update": {
+      refuseOtherThanJson(request);
+      const representation = reader.representation(target, request, false);
+      const { entry, created } = writer.update(target, request.body ?? "", writeOptions(request, "UpdateOptions"));
+      return jsonAnswer(created ? 201 : 200, representation.one(entry));
+    }
+    case "patch": {
+      const representation = reader.representation(target, request, false);
+      const { entry, created } = patchObject(parts, target, request, writeOptions(request, "PatchOptions"));
+      return jsonAnswer(created ? 201 : 200, representation.one(entry));
+    }
+    case "delete":
+      return remove(parts, target, request);
+    case "deletecollection":
+      return removeAll(parts, target, request);
+  }
+}
+
+function create(reader: Reader, writer: Writer, target: Target, request: CoreRequest): Answer {
+  refuseOtherThanJson(request);
+  const representation = reader.representation(target, request, false);
+  const entry = writer.create(target, request.body ?? "", writeOptions(request, "CreateOptions"));
+  return jsonAnswer(201, representation.one(entry));
+}
+
+function remove(parts: Parts, target: Target, request: CoreRequest): Answer {
+  const options = parseDeleteOptions(request.body ?? "", request.query ?? {});
+  const { resource, name = "" } = target;
+  const representation = parts.reader.representation(target, request, false);
+  refuseImmortal(resource, name);
+  const { entry, gone } = parts.writer.delete(target, options);
+  if (!gone && options.finalizers.length > 0) parts.collector.schedule(resource.collection, entry);
+  if (!gone || resource.returnsDeleted) return jsonAnswer(200, representation.one(entry));
+  const { uid } = entry.object.metadata;
+  const group = resource.group === "" ? {} : { group: resource.group };
+  const details = { name, ...group, kind: resource.plural, uid };
+  return jsonAnswer(
+    200,
+    JSON.stringify({ kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", details }),
+  );
+}
+
+/** Each object that matches, one after the other; the answer lists them as they were. */
+function removeAll(parts: Parts, target: Target, request: CoreRequest): Answer {
+  const { reader, writer, collector } = parts;
+  const options = parseDeleteOptions(request.body ?? "", request.query ?? {});
+  const representation = reader.representation(target, request, true);
+  const entries = reader.select(target, request);
+  const { resourceVersion } = reader;
+  for (const { object } of entries) {
+    const { name, namespace } = object.metadata;
+    const { entry, gone } = writer.delete({ ...target, name, namespace }, options);
+    if (!gone && options.finalizers.length > 0) collector.schedule(target.resource.collection, entry);
+  }
+  return jsonAnswer(200, representation.many(entries, { resourceVersion }));
+}
+
+function writeOptions(request: CoreRequest, kind: string): WriteOptions {
+  const { dryRun, fieldValidation } = request.query ?? {};
+  if (dryRun !== undefined && dryRun !== "" && dryRun !== "All") {
+    throw invalidOptions(kind, [unsupportedValue("dryRun", [dryRun], ["All"])]);
+  }
+  if (fieldValidation !== undefined && !["Ignore", "Warn", "Strict", ""].includes(fieldValidation)) {
+    throw invalidOptions(kind, [
+      unsupportedValue("fieldValidation", fieldValidation, ["", "Ignore", "Strict", "Warn"]),
+    ]);
+  }
+  return { dryRun: dryRun === "All", strict: fieldValidation === "Strict" };
+}
+
+function refuseOtherThanJson(request: CoreRequest): void {
+  const type = (request.contentType ?? "application/json").split(";")[0]?.trim();
+  if (type !== "application/json" && type !== "" && type !== "*/*") throw unsupportedMediaType();
+}
+
+function refuseUnknownSubresource({ subresource, resource, name = "" }: Target): void {
+  if (subresource === undefined || (subresource === "status" && resource.status)) return;
+  if (!resource.custom) throw noSuchResource();
+  const details = { name, group: resource.group, kind: resource.plural };
+  const message = `${qualified(resource.group, resource.plural)} "${name}" not found`;
+  throw new Refusal(404, "NotFound", message, details);
+}

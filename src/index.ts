@@ -1,0 +1,20 @@
+/** Electorate: every shard of a Kubernetes controller's resources elected on its own. */
+export { type Coordinator, createCoordinator } from "./coordinator.ts";
+export type { CoordinatorOptions, ResourceOptions } from "./config/options.ts";
+export type { LeaseSettings } from "./config/timings.ts";
+export type { Gate, Term } from "./election/term.ts";
+export type { ApiResource, KubernetesObject, ObjectMetadata } from "./kube/api.ts";
+export { connect, type ConnectOptions, type KubeConnection } from "./kube/connection.ts";
+export {
+  type GuardedClient,
+  type ObjectReference,
+  type Reconcile,
+  type ReconcileContext,
+  type ReconcileOutcome,
+  type ReconcileRequest,
+  TerminalError,
+} from "./reconcile/contract.ts";
+export { ElectorateError, type ErrorCode } from "./runtime/errors.ts";
+export type { Log, Meter, Telemetry, Transition, TransitionEvent } from "./runtime/telemetry.ts";
+export { type HealthCheck, HealthChecks } from "./telemetry/checks.ts";
+export { createTelemetry, type ProcessTelemetry, type TelemetryOptions } from "./telemetry/telemetry.ts";

@@ -1,0 +1,112 @@
+import { type FeedEvent, type KubeApi, type KubernetesObject, LEASES } from "../kube/api.ts";
+import { hasCode } from "../runtime/errors.ts";
+import { LABEL_COORDINATOR } from "./names.ts";
+import { type LeaseVersion, parseLease } from "./record.ts";
+import type { LeaseFeedEvent, LeaseStore, LeaseWatch, ReadAnswer, RemoveAnswer, WriteAnswer } from "./store.ts";
+
+export interface KubernetesLeaseStoreOptions {
+  readonly api: KubeApi;
+  readonly namespace: string;
+  /** Bound on every request: at most the retry period, or a slow answer would cost a second renewal. */
+  readonly deadlineMs: number;
+  /** The list+watch of all Leases of the coordinator. */
+  readonly feed: { events(signal: AbortSignal): AsyncIterable<FeedEvent>; relist(): void };
+}
+
+/** Leases in a Kubernetes API server. Nothing is retried here: a retry would need the first sending's time. */
+export class KubernetesLeaseStore implements LeaseStore {
+  readonly #options: KubernetesLeaseStoreOptions;
+
+  constructor(options: KubernetesLeaseStoreOptions) {
+    this.#options = options;
+  }
+
+  async get(name: string): Promise<ReadAnswer> {
+    const { api, namespace, deadlineMs } = this.#options;
+    return orMissing(async () => ok(await api.get(LEASES, namespace, name, { deadlineMs })));
+  }
+
+  async create(body: KubernetesObject): Promise<WriteAnswer> {
+    const { api, deadlineMs } = this.#options;
+    return orConflict(async () => ok(await api.create(LEASES, body, { deadlineMs })));
+  }
+
+  async update(body: KubernetesObject): Promise<WriteAnswer> {
+    const { api, deadlineMs } = this.#options;
+    return orConflict(async () => ok(await api.update(LEASES, body, { deadlineMs })));
+  }
+
+  async remove(
+    name: string,
+    version: { readonly uid: string; readonly resourceVersion: string },
+  ): Promise<RemoveAnswer> {
+    const { api, namespace, deadlineMs } = this.#options;
+    return orConflict(async () => {
+      await api.delete(LEASES, namespace, name, version, { deadlineMs });
+      return { type: "ok" };
+    });
+  }
+
+  async label(
+    name: string,
+    metadata: { readonly labels?: Record<string, string>; readonly annotations?: Record<string, string | null> },
+  ): Promise<WriteAnswer> {
+    const { api, namespace, deadlineMs } = this.#options;
+    return orConflict(async () => ok(await api.patch(LEASES, namespace, name, { metadata }, { deadlineMs })));
+  }
+
+  async foreignCoordinators(coordinator: string): Promise<ReadonlyMap<string, string>> {
+    const { api, namespace, deadlineMs } = this.#options;
+    const labelSelector = `${LABEL_COORDINATOR},${LABEL_COORDINATOR}!=${coordinator}`;
+    const { objects } = await api.list(LEASES, { namespace, labelSelector }, { deadlineMs });
+    return new Map(objects.map(({ metadata }) => [metadata.name, metadata.labels?.[LABEL_COORDINATOR] ?? ""]));
+  }
+
+  watch(): LeaseWatch {
+    const { feed } = this.#options;
+    return { relist: () => feed.relist(), events: (signal) => leaseEvents(feed.events(signal)) };
+  }
+}
+
+async function* leaseEvents(events: AsyncIterable<FeedEvent>): AsyncGenerator<LeaseFeedEvent, void> {
+  for await (const event of events) {
+    switch (event.type) {
+      case "snapshot":
+        yield { ...event, versions: event.objects.map(parseLease) };
+        break;
+      case "changed":
+      case "deleted":
+        yield { type: event.type, version: parseLease(event.object) };
+        break;
+      case "bookmark":
+        yield event;
+        break;
+      default:
+        event satisfies never;
+    }
+  }
+}
+
+function ok(object: KubernetesObject): { readonly type: "ok"; readonly version: LeaseVersion } {
+  return { type: "ok", version: parseLease(object) };
+}
+
+async function orMissing<Answer>(call: () => Promise<Answer>): Promise<Answer | { readonly type: "missing" }> {
+  try {
+    return await call();
+  } catch (error) {
+    if (hasCode(error, "not-found")) return { type: "missing" };
+    throw error;
+  }
+}
+
+async function orConflict<Answer>(
+  call: () => Promise<Answer>,
+): Promise<Answer | { readonly type: "conflict" } | { readonly type: "missing" }> {
+  try {
+    return await orMissing(call);
+  } catch (error) {
+    if (hasCode(error, "conflict")) return { type: "conflict" };
+    throw error;
+  }
+}

@@ -1,0 +1,130 @@
+import { createHash } from "node:crypto";
+import { type ApiResource, resourceName } from "../kube/api.ts";
+import { ElectorateError } from "../runtime/errors.ts";
+
+/** Names, labels and annotations of our Leases: the wire format that other programs and people see. */
+
+export const LABEL_COORDINATOR = "electorate.dev/coordinator";
+export const LABEL_ROLE = "electorate.dev/role";
+export const LABEL_RESOURCE = "electorate.dev/resource";
+export const LABEL_BUCKET = "electorate.dev/bucket";
+
+/** Full name of the resource, because a label holds 63 characters at most. */
+export const ANNOTATION_RESOURCE = "electorate.dev/resource";
+/** `<algorithm>-<version>/<count>`: how the holder maps keys to buckets. */
+export const ANNOTATION_KEY_MAP = "electorate.dev/key-map";
+/** Major version of the protocol that a member speaks. */
+export const ANNOTATION_PROTOCOL = "electorate.dev/protocol";
+/** Full identity of a member; `holderIdentity` may be emptied by a fence. */
+export const ANNOTATION_IDENTITY = "electorate.dev/identity";
+export const ANNOTATION_STATE = "electorate.dev/state";
+/** JSON object: each resource whose first list is complete, with its key map. */
+export const ANNOTATION_RESOURCES = "electorate.dev/resources";
+/** How this shard Lease is kept alive: `per-shard` or `per-member`. */
+export const ANNOTATION_RENEWAL = "electorate.dev/renewal";
+/** Epoch of the holder's term, from its second write on: the first one is the epoch. */
+export const ANNOTATION_EPOCH = "electorate.dev/epoch";
+
+/** The protocol that this version speaks. */
+export const PROTOCOL = "1";
+
+const SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
+const LONGEST_NAME = 253;
+const LONGEST_LABEL = 63;
+
+/** True for a name that the API server takes for a Lease. */
+export function isSubdomain(name: string): boolean {
+  return name.length <= LONGEST_NAME && SUBDOMAIN.test(name);
+}
+
+/** One bucket of one resource: the unit of ownership. */
+export interface Shard {
+  /** `configmaps-03`, `deployments.apps-00`: what logs, metrics and commands call it. */
+  readonly id: string;
+  readonly leaseName: string;
+  /** `plural.group`, or the plural alone for core. */
+  readonly resource: string;
+  readonly bucket: number;
+  /** Key map of this replica for the resource. */
+  readonly keyMap: string;
+}
+
+/** `03`: two digits or more, so that names sort. */
+export function bucketText(bucket: number): string {
+  return String(bucket).padStart(2, "0");
+}
+
+export function shardId(resource: string, bucket: number): string {
+  return `${resource}-${bucketText(bucket)}`;
+}
+
+/**
+ * The shards of one resource.
+ * @throws ElectorateError `lease-name-refused` when a Lease of that name could not exist.
+ */
+export function shardsOf(
+  coordinator: string,
+  resource: Pick<ApiResource, "group" | "plural">,
+  buckets: number,
+  keyMap: string,
+): Shard[] {
+  const name = resourceName(resource);
+  return Array.from({ length: buckets }, (_, bucket) => {
+    const id = shardId(name, bucket);
+    const leaseName = `${coordinator}-${id}`.toLowerCase();
+    if (!isSubdomain(leaseName)) {
+      throw new ElectorateError(
+        "lease-name-refused",
+        `the Lease of shard ${id} would be called "${leaseName}" (${leaseName.length} characters), which is not a DNS subdomain of at most ` +
+          `${LONGEST_NAME} characters; choose a shorter or simpler coordinator name than "${coordinator}"`,
+      );
+    }
+    return { id, leaseName, resource: name, bucket, keyMap };
+  });
+}
+
+/** `<coordinator>-member-<uuid>`. */
+export function memberLeaseName(coordinator: string, uuid: string): string {
+  return `${coordinator}-member-${uuid}`;
+}
+
+/**
+ * Identity of one process: `<pod name>_<uuid>`. The part before `_` is for people, who pin and drain by it; the uuid is new
+ * at each start, so that no two processes ever share an identity, whatever a deployment does.
+ */
+export interface Identity {
+  readonly text: string;
+  readonly name: string;
+  readonly uuid: string;
+}
+
+/** @throws ElectorateError `invalid-configuration` when `name` is empty or holds a `_`. */
+export function createIdentity(name: string, uuid: string): Identity {
+  if (name === "" || name.includes("_") || name.trim() !== name) {
+    throw new ElectorateError(
+      "invalid-configuration",
+      `identity must be a name without "_" and blanks at its ends, because "_" divides it from the process's uuid, but is "${name}"`,
+    );
+  }
+  return { text: `${name}_${uuid}`, name, uuid };
+}
+
+/** A resource name as a label value: as it is up to 63 characters, else its head, `-` and 8 hex digits of its SHA-256. */
+export function resourceLabel(resource: string): string {
+  if (resource.length <= LONGEST_LABEL) return resource;
+  return `${resource.slice(0, 54)}-${createHash("sha256").update(resource).digest("hex").slice(0, 8)}`;
+}
+
+export function shardLabels(coordinator: string, shard: Shard): Record<string, string> {
+  return {
+    [LABEL_COORDINATOR]: coordinator,
+    [LABEL_ROLE]: "shard",
+    [LABEL_RESOURCE]: resourceLabel(shard.resource),
+    [LABEL_BUCKET]: bucketText(shard.bucket),
+  };
+}
+
+/** Selects every Lease of a coordinator, of both roles. */
+export function leaseSelector(coordinator: string): string {
+  return `${LABEL_COORDINATOR}=${coordinator},${LABEL_ROLE} in (shard,member)`;
+}

@@ -1,0 +1,112 @@
+import { compareResourceVersions, isResourceVersion } from "../kube/resource-version.ts";
+import {
+  ANNOTATION_IDENTITY,
+  ANNOTATION_PROTOCOL,
+  ANNOTATION_RESOURCES,
+  ANNOTATION_STATE,
+  PROTOCOL,
+} from "../lease/names.ts";
+import { type LeaseVersion, sameRecord } from "../lease/record.ts";
+
+/**
+ * Who else is there, as this replica sees it: plain data and functions over it. A member is live while its Lease was seen
+ * to change within the duration that it declares, counted on our own monotonic clock.
+ */
+export interface Member {
+  readonly leaseName: string;
+  readonly identity: string;
+  readonly version: LeaseVersion;
+  readonly state: "ready" | "draining";
+  /** False for a member that speaks another major version of the protocol: it is live, and is left alone. */
+  readonly understood: boolean;
+  /** Resources whose first list it has complete, with its key map. */
+  readonly resources: ReadonlyMap<string, string>;
+  readonly liveUntilMs: number;
+  /** False while it is known from a list only and may have been dead for long. */
+  readonly seenToChange: boolean;
+}
+
+/** By Lease name. */
+export type Roster = ReadonlyMap<string, Member>;
+
+export const EMPTY_ROSTER: Roster = new Map();
+
+/** Takes a version of a member Lease in; the same roster when it says nothing new. */
+export function observeMember(
+  roster: Roster,
+  version: LeaseVersion,
+  channel: "watch" | "list",
+  monotonicMs: number,
+  leaseDurationMs: number,
+): Roster {
+  const known = roster.get(version.name);
+  if (known !== undefined && !isNewer(version, known.version)) return roster;
+  const changed = known !== undefined && !sameRecord(known.version.record, version.record);
+  const declaredMs = Math.max(version.record.durationMs, known?.version.record.durationMs ?? 0) || leaseDurationMs;
+  const member: Member = {
+    leaseName: version.name,
+    identity: version.annotations[ANNOTATION_IDENTITY] ?? version.record.holder,
+    version,
+    state: version.annotations[ANNOTATION_STATE] === "draining" ? "draining" : "ready",
+    understood: version.annotations[ANNOTATION_PROTOCOL]?.split(".")[0] === PROTOCOL,
+    // Most versions are renewals that say nothing new.
+    resources:
+      known !== undefined &&
+      known.version.annotations[ANNOTATION_RESOURCES] === version.annotations[ANNOTATION_RESOURCES]
+        ? known.resources
+        : parseResources(version.annotations[ANNOTATION_RESOURCES]),
+    liveUntilMs: known !== undefined && !changed ? known.liveUntilMs : monotonicMs + declaredMs,
+    seenToChange: channel === "watch" || changed || (known?.seenToChange ?? false),
+  };
+  return new Map(roster).set(version.name, member);
+}
+
+function isNewer(version: LeaseVersion, known: LeaseVersion): boolean {
+  if (!isResourceVersion(version.resourceVersion) || !isResourceVersion(known.resourceVersion)) return true;
+  return compareResourceVersions(version.resourceVersion, known.resourceVersion) > 0;
+}
+
+export function forgetMember(roster: Roster, leaseName: string): Roster {
+  if (!roster.has(leaseName)) return roster;
+  const rest = new Map(roster);
+  rest.delete(leaseName);
+  return rest;
+}
+
+/** After a relist: members that are not in it are gone. */
+export function keepMembers(roster: Roster, leaseNames: ReadonlySet<string>): Roster {
+  return new Map([...roster].filter(([leaseName]) => leaseNames.has(leaseName)));
+}
+
+export function isLive(member: Member, monotonicMs: number): boolean {
+  return monotonicMs < member.liveUntilMs;
+}
+
+/** Monotonic time at which the next live member stops being live; infinite when there is none. */
+export function nextExpiryMs(roster: Roster, monotonicMs: number): number {
+  let nextMs = Number.POSITIVE_INFINITY;
+  for (const { liveUntilMs } of roster.values()) {
+    if (liveUntilMs > monotonicMs && liveUntilMs < nextMs) nextMs = liveUntilMs;
+  }
+  return nextMs;
+}
+
+/** Equal for two rosters whose members differ in nothing but the time of their last renewal. */
+export function standingOf(roster: Roster, monotonicMs: number): string {
+  return [...roster.values()]
+    .filter((member) => isLive(member, monotonicMs))
+    .map((m) => `${m.identity} ${m.state} ${m.understood} ${m.seenToChange} ${[...m.resources].join(" ")}`)
+    .sort()
+    .join("\n");
+}
+
+function parseResources(text: string | undefined): ReadonlyMap<string, string> {
+  if (text === undefined) return new Map();
+  try {
+    const parsed: unknown = JSON.parse(text);
+    if (typeof parsed !== "object" || parsed === null) return new Map();
+    return new Map(Object.entries(parsed).filter((entry): entry is [string, string] => typeof entry[1] === "string"));
+  } catch {
+    return new Map();
+  }
+}

@@ -1,0 +1,230 @@
+import type { Clock, Timer } from "../runtime/clock.ts";
+import { ElectorateError } from "../runtime/errors.ts";
+import type { Labels, Meter } from "../runtime/telemetry.ts";
+import { BackOff, type BackOffSettings, DEFAULT_BACK_OFF } from "./back-off.ts";
+import { Delays } from "./delays.ts";
+import { KeyStates } from "./key-states.ts";
+import { LinkedList } from "./linked-list.ts";
+import { DEFAULT_TOKEN_BUCKET, TokenBucket, type TokenBucketSettings } from "./token-bucket.ts";
+import type { Priority, QueueStatistics, WorkQueue } from "./work-queue.ts";
+
+/**
+ * The work queue in this process's memory: the default driver, with nothing to install. Controllers are level-triggered and a
+ * new owner looks at every key again, so nothing is lost with the process.
+ *
+ * Promises, beyond those of {@link WorkQueue} and as client-go makes them:
+ * - A key waits in one place only: however often it is added, it is handed out once, and once more if added while in work.
+ * - A key that becomes fresh after it was added as resync is handed out with the fresh ones; within a priority the order
+ *   is that of arrival. A key added in work goes to the end of its priority when that work ends.
+ * - `add` pulls a key out of any delay at once. What remains of the delay depends on who asked for it: a back-off
+ *   (`addRateLimited`) asks for the next try, so any earlier run *is* that try and the waiting one is dropped when the
+ *   key is handed out; `addAfter` names a moment, so it stays, as in client-go, and merges with the key if that still waits then.
+ * - A retry waits for the later of its key's back-off and the token bucket of the whole queue.
+ * - Adds, takes and dones are O(1), delays O(log n); 1,000,000 keys need no more than their own entries.
+ * - A closed queue takes nothing in, hands nothing out, and holds no timer.
+ */
+export interface MemoryQueue extends WorkQueue {
+  /** Sets the gauges that change with time alone (`workqueue_unfinished_work_seconds`, `workqueue_longest_running_processor_seconds`). Call it before metrics are read. */
+  sample(): void;
+}
+
+export interface MemoryQueueOptions {
+  readonly clock: Clock;
+  readonly meter: Meter;
+  /** Label `name` of the metrics. Two open queues of one process must differ in it, or they overwrite each other's gauges. */
+  readonly name: string;
+  /** Default 5 ms, doubled up to 1,000 s. */
+  readonly backOff?: BackOffSettings;
+  /** Default 10 per second, 100 at once. */
+  readonly tokenBucket?: TokenBucketSettings;
+}
+
+/** Makes an open, empty queue. Throws `invalid-configuration` for a back-off or token bucket that cannot work. */
+export function createMemoryQueue(options: MemoryQueueOptions): MemoryQueue {
+  const { backOff = DEFAULT_BACK_OFF, tokenBucket = DEFAULT_TOKEN_BUCKET } = options;
+  requireSetting("backOff.baseMs", backOff.baseMs, backOff.baseMs > 0, "longer than 0");
+  requireSetting(
+    "backOff.maxMs",
+    backOff.maxMs,
+    backOff.maxMs >= backOff.baseMs,
+    `at least backOff.baseMs (${backOff.baseMs})`,
+  );
+  requireSetting("tokenBucket.perSecond", tokenBucket.perSecond, tokenBucket.perSecond > 0, "more than 0");
+  requireSetting("tokenBucket.burst", tokenBucket.burst, tokenBucket.burst >= 1, "at least 1");
+  return new OpenableQueue(options, new BackOff(backOff), new TokenBucket(tokenBucket, options.clock.monotonicMs()));
+}
+
+function requireSetting(path: string, value: number, holds: boolean, wanted: string): void {
+  if (holds && Number.isFinite(value)) return;
+  throw new ElectorateError(
+    "invalid-configuration",
+    `queue.${path} must be a finite number, ${wanted}, but is ${value}`,
+  );
+}
+
+class OpenableQueue implements MemoryQueue {
+  readonly #clock: Clock;
+  readonly #meter: Meter;
+  readonly #labels: Labels;
+  readonly #backOff: BackOff;
+  readonly #tokenBucket: TokenBucket;
+  readonly #states = new KeyStates();
+  readonly #delays = new Delays();
+  /** Callers of `take` that found nothing; not empty only while no key is ready. */
+  readonly #waiting = new LinkedList<(key: string | undefined) => void>();
+  /** The one timer, for the delay that is due first; it may fire early, never late. */
+  #armed: { readonly dueMs: number; readonly timer: Timer } | undefined;
+  #closed = false;
+
+  constructor(options: MemoryQueueOptions, backOff: BackOff, tokenBucket: TokenBucket) {
+    this.#clock = options.clock;
+    this.#meter = options.meter;
+    this.#labels = { name: options.name };
+    this.#backOff = backOff;
+    this.#tokenBucket = tokenBucket;
+    // Both series exist from the start, so that a rate over them does not miss the first keys.
+    this.#meter.increment("workqueue_adds_total", this.#labels, 0);
+    this.#meter.increment("workqueue_retries_total", this.#labels, 0);
+    this.#showDepth();
+  }
+
+  get statistics(): QueueStatistics {
+    const oldestMs = this.#states.oldestReadyMs;
+    return {
+      depth: this.#states.readyCount,
+      delayed: this.#delays.size,
+      inWork: this.#states.inWorkCount,
+      oldestAgeMs: oldestMs === undefined ? 0 : this.#clock.monotonicMs() - oldestMs,
+    };
+  }
+
+  add(key: string, priority: Priority = "fresh"): void {
+    if (this.#closed) return;
+    if (!this.#states.add(key, priority, this.#clock.monotonicMs())) return;
+    this.#meter.increment("workqueue_adds_total", this.#labels);
+    this.#showDepth();
+    this.#handOut();
+  }
+
+  addAfter(key: string, delayMs: number, priority: Priority = "fresh"): void {
+    if (!Number.isFinite(delayMs)) {
+      throw new ElectorateError(
+        "misuse",
+        `addAfter needs a finite delay in milliseconds, but got ${delayMs} for key ${key}`,
+      );
+    }
+    if (this.#closed) return;
+    this.#meter.increment("workqueue_retries_total", this.#labels);
+    if (delayMs <= 0) this.add(key, priority);
+    else this.#schedule(key, delayMs, priority, false);
+  }
+
+  addRateLimited(key: string): void {
+    if (this.#closed) return;
+    this.#meter.increment("workqueue_retries_total", this.#labels);
+    const delayMs = Math.max(this.#backOff.next(key), this.#tokenBucket.take(this.#clock.monotonicMs()));
+    this.#schedule(key, delayMs, "fresh", true);
+  }
+
+  forget(key: string): void {
+    this.#backOff.forget(key);
+  }
+
+  failures(key: string): number {
+    return this.#backOff.failures(key);
+  }
+
+  take(): Promise<string | undefined> {
+    if (this.#closed) return Promise.resolve(undefined);
+    const key = this.#takeNext();
+    if (key !== undefined) return Promise.resolve(key);
+    return new Promise((resolve) => void this.#waiting.append(resolve));
+  }
+
+  /** Does nothing for a key that is not in work, so that a second or late call harms nobody. */
+  done(key: string): void {
+    const nowMs = this.#clock.monotonicMs();
+    const startedMs = this.#states.finish(key, nowMs);
+    if (startedMs === undefined) return;
+    this.#meter.observe("workqueue_work_duration_seconds", this.#labels, (nowMs - startedMs) / 1000);
+    if (this.#closed && this.#states.inWorkCount === 0) this.#forgetWork();
+    this.#handOut();
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#armed?.timer.cancel();
+    this.#armed = undefined;
+    this.#states.dropWaiting();
+    this.#delays.clear();
+    this.#backOff.clear();
+    this.#meter.forget("workqueue_depth", this.#labels);
+    if (this.#states.inWorkCount === 0) this.#forgetWork();
+    for (let resolve = this.#waiting.takeFirst(); resolve !== undefined; resolve = this.#waiting.takeFirst())
+      resolve(undefined);
+  }
+
+  sample(): void {
+    if (this.#closed && this.#states.inWorkCount === 0) return;
+    const nowMs = this.#clock.monotonicMs();
+    let unfinishedMs = 0;
+    let longestMs = 0;
+    for (const startedMs of this.#states.startsOfWork()) {
+      unfinishedMs += nowMs - startedMs;
+      longestMs = Math.max(longestMs, nowMs - startedMs);
+    }
+    this.#meter.set("workqueue_unfinished_work_seconds", this.#labels, unfinishedMs / 1000);
+    this.#meter.set("workqueue_longest_running_processor_seconds", this.#labels, longestMs / 1000);
+  }
+
+  #handOut(): void {
+    while (this.#waiting.first !== undefined) {
+      const key = this.#takeNext();
+      if (key === undefined) return;
+      this.#waiting.takeFirst()?.(key);
+    }
+  }
+
+  #takeNext(): string | undefined {
+    const nowMs = this.#clock.monotonicMs();
+    const next = this.#states.takeNext(nowMs);
+    if (next === undefined) return undefined;
+    this.#delays.removeRetry(next.key);
+    this.#meter.observe("workqueue_queue_duration_seconds", this.#labels, (nowMs - next.addedMs) / 1000);
+    this.#showDepth();
+    return next.key;
+  }
+
+  #schedule(key: string, delayMs: number, priority: Priority, retry: boolean): void {
+    this.#delays.schedule({ key, dueMs: this.#clock.monotonicMs() + delayMs, priority, retry });
+    this.#arm();
+  }
+
+  #arm(): void {
+    const dueMs = this.#delays.nextDueMs;
+    if (dueMs === undefined || (this.#armed !== undefined && this.#armed.dueMs <= dueMs)) return;
+    this.#armed?.timer.cancel();
+    const timer = this.#clock.timer(dueMs - this.#clock.monotonicMs(), () => this.#addDue());
+    this.#armed = { dueMs, timer };
+  }
+
+  #addDue(): void {
+    this.#armed = undefined;
+    const nowMs = this.#clock.monotonicMs();
+    for (let due = this.#delays.takeDue(nowMs); due !== undefined; due = this.#delays.takeDue(nowMs)) {
+      this.add(due.key, due.priority);
+    }
+    this.#arm();
+  }
+
+  /** As in client-go, a key that will be worked on again counts from its add on, not from the end of the present work. */
+  #showDepth(): void {
+    this.#meter.set("workqueue_depth", this.#labels, this.#states.readyCount + this.#states.againCount);
+  }
+
+  #forgetWork(): void {
+    this.#meter.forget("workqueue_unfinished_work_seconds", this.#labels);
+    this.#meter.forget("workqueue_longest_running_processor_seconds", this.#labels);
+  }
+}

@@ -1,0 +1,45 @@
+/**
+ * The work queue of one shard, as its producers and workers see it. Two drivers implement it: `memory` (default) and,
+ * later, `bull`.
+ *
+ * Promises, those of client-go's work queue: a key is never worked on twice at once; a key added while it is queued is
+ * one; a key added while it is in work runs once more after; fresh keys go before resync keys at dequeue;
+ * after `close` nothing is handed out any more.
+ */
+
+/** `fresh`: an event said that the key changed. `resync`: looked at again although nothing is known to have changed. */
+export type Priority = "fresh" | "resync";
+
+export interface WorkQueue {
+  /** Adds a key to be worked on as soon as possible. A fresh add of a key that waits as resync makes it fresh. */
+  add(key: string, priority?: Priority): void;
+  /** Adds a key after `delayMs`; of several waiting delays of one key the earliest wins. */
+  addAfter(key: string, delayMs: number, priority?: Priority): void;
+  /** Adds a key after its own exponential back-off and the queue's overall token bucket. */
+  addRateLimited(key: string): void;
+  /** Ends the back-off history of a key: its next failure starts at the base delay again. */
+  forget(key: string): void;
+  /** How often the key was rate-limited since it was last forgotten. */
+  failures(key: string): number;
+  /**
+   * Hands out the next key, waiting for one; `undefined` once the queue is closed. The caller must call `done(key)`
+   * for every key it got, also when its work failed.
+   */
+  take(): Promise<string | undefined>;
+  /** Marks the work on a key as ended; a key added meanwhile is queued again now. */
+  done(key: string): void;
+  /** Hands nothing out any more and drops what waits; `take` answers `undefined`. Idempotent. Keys in work still need `done`. */
+  close(): void;
+  readonly statistics: QueueStatistics;
+}
+
+export interface QueueStatistics {
+  /** Keys ready to be taken. */
+  readonly depth: number;
+  /** Keys that wait for a delay or a back-off. */
+  readonly delayed: number;
+  /** Keys handed out and not yet done. */
+  readonly inWork: number;
+  /** Age of the oldest ready key in milliseconds, 0 when none waits. */
+  readonly oldestAgeMs: number;
+}

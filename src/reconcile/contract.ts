@@ -1,0 +1,86 @@
+import type { KubernetesObject } from "../kube/api.ts";
+import type { Log } from "../runtime/telemetry.ts";
+
+/** What a controller author writes, and what it is given. */
+
+/** Which object to bring to its wanted state. Level-triggered: it says that something may have changed, never what. */
+export interface ReconcileRequest {
+  /** Plural resource name with its group, `deployments.apps`, or the plural alone for core. */
+  readonly resource: string;
+  /** Empty for a cluster-scoped object. */
+  readonly namespace: string;
+  readonly name: string;
+  /** `namespace/name`, or the name alone for a cluster-scoped object. */
+  readonly key: string;
+}
+
+/** What a handler may use: everything in it belongs to one term of one shard. */
+export interface ReconcileContext {
+  /** The object as the read cache has it, or `undefined` when it was deleted. */
+  readonly object: KubernetesObject | undefined;
+  /** Aborts when the term ends or the drain time-out has passed: stop at once, further writes are refused. */
+  readonly signal: AbortSignal;
+  /** Shard id, such as `configmaps-03`. */
+  readonly shard: string;
+  /** Fencing number of the term: the `resourceVersion` of the write that began it. */
+  readonly epoch: string;
+  readonly log: Log;
+  readonly client: GuardedClient;
+}
+
+/**
+ * `undefined` or `{}`: done, the key's back-off is forgotten. `requeueAfterMs`: done for now, look again later.
+ * A throw: failed, tried again after the key's back-off, unless it is a {@link TerminalError}.
+ */
+export interface ReconcileOutcome {
+  readonly requeueAfterMs?: number;
+}
+
+// biome-ignore lint/suspicious/noConfusingVoidType: a handler that returns nothing is the common case and must type-check
+/**
+ * A handler: brings the object of `request` to its wanted state and says when to look again, in milliseconds. It may be called
+ * again for the same key at any time, never twice at once; it must stop when `context.signal` aborts.
+ */
+export type Reconcile = (request: ReconcileRequest, context: ReconcileContext) => Promise<ReconcileOutcome | void>;
+
+/** Thrown by a handler whose failure no retry can mend: logged and counted, not requeued. */
+export class TerminalError extends Error {
+  override readonly name = "TerminalError";
+}
+
+/** Names one object for the guarded client. `resource` is left out for objects of the reconciled resource. */
+export interface ObjectReference {
+  /** `plural`, `plural.group` or `plural.version.group`, as kubectl takes it. */
+  readonly resource?: string;
+  readonly namespace?: string;
+  readonly name: string;
+}
+
+/**
+ * API access that belongs to a term. Reads always work. Every write compares the gate at that moment and throws
+ * `gate-closed` when the term has ended; it carries the object's `resourceVersion` (or, for deletes, its `uid` and
+ * `resourceVersion` as preconditions), has a deadline of at most what is left of the gate plus the quiesce time, and is never retried by us.
+ */
+export interface GuardedClient {
+  get(reference: ObjectReference): Promise<KubernetesObject>;
+  /** All pages of a list. */
+  list(query: {
+    readonly resource?: string;
+    readonly namespace?: string;
+    readonly labelSelector?: string;
+    readonly fieldSelector?: string;
+  }): Promise<KubernetesObject[]>;
+  create(object: KubernetesObject, options?: { readonly resource?: string }): Promise<KubernetesObject>;
+  /** Replaces the object; `metadata.resourceVersion` is required. */
+  update(object: KubernetesObject, options?: { readonly resource?: string }): Promise<KubernetesObject>;
+  /** Merge patch; give `metadata.resourceVersion` in the patch, or `of` (the object it was computed from), to be fenced. */
+  patch(
+    reference: ObjectReference,
+    patch: Readonly<Record<string, unknown>>,
+    options?: { readonly of?: KubernetesObject },
+  ): Promise<KubernetesObject>;
+  /** Deletes exactly this object: its `uid` and `resourceVersion` are sent as preconditions. */
+  delete(object: KubernetesObject, options?: { readonly resource?: string }): Promise<void>;
+  /** Replaces the status subresource; `metadata.resourceVersion` is required. */
+  updateStatus(object: KubernetesObject, options?: { readonly resource?: string }): Promise<KubernetesObject>;
+}

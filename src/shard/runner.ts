@@ -1,0 +1,246 @@
+import type { ShardLife } from "../election/contender.ts";
+import type { Term } from "../election/term.ts";
+import type { ApiResource, KubeApi } from "../kube/api.ts";
+import { resourceName } from "../kube/api.ts";
+import type { Shard } from "../lease/names.ts";
+import { createMemoryQueue, type MemoryQueue } from "../queue/memory.ts";
+import type { QueueStatistics } from "../queue/work-queue.ts";
+import type { Reconcile } from "../reconcile/contract.ts";
+import { createGuardedClient } from "../reconcile/guarded-client.ts";
+import { KeysInWork } from "../reconcile/keys-in-work.ts";
+import type { ReconcileMetrics } from "../reconcile/metrics.ts";
+import type { ResourceFinder } from "../reconcile/resource-finder.ts";
+import type { Source } from "../reconcile/source.ts";
+import { runWorkers, type Workers } from "../reconcile/worker.ts";
+import type { Clock, Timer } from "../runtime/clock.ts";
+import { ElectorateError } from "../runtime/errors.ts";
+import type { Telemetry } from "../runtime/telemetry.ts";
+import type { WatchdogSlot } from "../runtime/watchdog.ts";
+import { IDLE, type Life, type LifeEffect, type LifeEvent, stepLife } from "./life.ts";
+
+/** What every shard of one resource on this replica shares. */
+export interface RunnerContext {
+  readonly identity: string;
+  readonly resource: ApiResource;
+  readonly reconcile: Reconcile;
+  readonly workers: number;
+  readonly drainTimeoutMs: number;
+  readonly quiesceMs: number;
+  readonly api: KubeApi;
+  readonly finder: ResourceFinder;
+  readonly source: Source;
+  readonly metrics: ReconcileMetrics;
+  readonly clock: Clock;
+  readonly telemetry: Telemetry;
+  /** Work outlived its validity: ends the process, or only says so, as configured. */
+  overrun(shard: string, keys: readonly string[]): void;
+}
+
+/** The work of one term: made when it opens, thrown away when its last handler has ended. */
+interface Work {
+  readonly term: Term;
+  readonly queue: MemoryQueue;
+  readonly workers: Workers;
+}
+
+/**
+ * The shell of one shard's life: queue and workers exist exactly while the replica leads it, and the gate's deadline plus the
+ * quiesce time stands over whatever runs, on a timer here and in the watchdog's thread.
+ */
+export class ShardRunner implements ShardLife {
+  readonly shard: Shard;
+  readonly #context: RunnerContext;
+  readonly #vacated: () => void;
+  readonly #watchdog: WatchdogSlot;
+  /** Over all terms: a handler may outlive its own. */
+  readonly #keysInWork = new KeysInWork();
+  #life: Life = IDLE;
+  #work: Work | undefined;
+  #running = 0;
+  #drainTimer: Timer | undefined;
+  #overrunTimer: Timer | undefined;
+
+  constructor(shard: Shard, context: RunnerContext, watchdog: WatchdogSlot, vacated: () => void) {
+    this.shard = shard;
+    this.#context = context;
+    this.#watchdog = watchdog;
+    this.#vacated = vacated;
+  }
+
+  get phase(): Life["name"] {
+    return this.#life.name;
+  }
+
+  get statistics(): QueueStatistics {
+    return this.#work?.queue.statistics ?? { depth: 0, delayed: 0, inWork: 0, oldestAgeMs: 0 };
+  }
+
+  /** Keys whose handlers run now, of any term. */
+  get keysInWork(): readonly string[] {
+    return this.#keysInWork.list().map(({ key }) => key);
+  }
+
+  /** A fresh key of this shard's bucket; of no interest unless this replica leads it. */
+  add(key: string): void {
+    this.#work?.queue.add(key);
+  }
+
+  /** Brings the gauges that change with time alone up to date. */
+  sample(): void {
+    this.#work?.queue.sample();
+  }
+
+  open(term: Term): void {
+    this.#dispatch({ type: "open", epoch: term.epoch }, term);
+  }
+
+  drain(term: Term): void {
+    this.#dispatch({ type: "drain" }, term);
+    this.#armDrain();
+  }
+
+  lose(term: Term): void {
+    this.#dispatch({ type: "lose" }, term);
+    this.#guard();
+  }
+
+  #dispatch(event: LifeEvent, term: Term): void {
+    const { clock, drainTimeoutMs } = this.#context;
+    const { life, effects } = stepLife(this.#life, event, clock.monotonicMs(), drainTimeoutMs);
+    this.#life = life;
+    for (const effect of effects) this.#perform(effect, term);
+  }
+
+  #perform(effect: LifeEffect, term: Term): void {
+    switch (effect.type) {
+      case "start":
+        this.#start(term);
+        return;
+      case "finish":
+        void this.#finish(term);
+        return;
+      case "abort":
+        term.abort(
+          new ElectorateError("aborted", `shard ${this.shard.id} is drained and the drain time-out has passed`),
+        );
+        return;
+      case "vacated":
+        this.#end(term);
+        return;
+      default:
+        effect satisfies never;
+    }
+  }
+
+  #start(term: Term): void {
+    const { clock, telemetry, source, metrics, resource, workers } = this.#context;
+    const queue = createMemoryQueue({ clock, meter: telemetry.meter, name: this.shard.id });
+    const run = runWorkers({
+      clock,
+      log: telemetry.log,
+      metrics,
+      queue,
+      workers,
+      resource: resourceName(resource),
+      shard: this.shard.id,
+      epoch: term.epoch,
+      signal: term.signal,
+      client: this.#clientOf(term),
+      keysInWork: this.#keysInWork,
+      reconcile: this.#counted(),
+      admits: () => term.gate.admits(),
+      objectOf: (key) => source.objectOf(key),
+    });
+    this.#work = { term, queue, workers: run };
+    term.gate.whenMoved(() => this.#guard());
+    // What happened while nobody looked: every key of the bucket, behind whatever is fresh.
+    for (const key of source.keysOf(this.shard.bucket)) queue.add(key, "resync");
+    this.#say("queue-started", term.epoch, "opened");
+  }
+
+  #clientOf(term: Term) {
+    const { api, resource, quiesceMs, finder, source } = this.#context;
+    return createGuardedClient({
+      api,
+      resource,
+      quiesceMs,
+      resources: finder,
+      gate: {
+        permitsWrite: () => term.gate.permitsWrite(),
+        remainingMs: () => term.gate.remainingMs(),
+        signal: term.signal,
+      },
+      knownObject: (namespace, name) => source.objectOf(namespace ? `${namespace}/${name}` : name),
+    });
+  }
+
+  /** The handler, with the watchdog armed exactly while it runs. */
+  #counted(): Reconcile {
+    const { reconcile } = this.#context;
+    return async (request, context) => {
+      this.#running += 1;
+      if (this.#running === 1) this.#guard();
+      try {
+        return await reconcile(request, context);
+      } finally {
+        this.#running -= 1;
+        if (this.#running === 0) this.#guard();
+      }
+    };
+  }
+
+  async #finish(term: Term): Promise<void> {
+    await this.#work?.workers.stop();
+    this.#dispatch({ type: "ended", epoch: term.epoch }, term);
+  }
+
+  #end(term: Term): void {
+    this.#drainTimer?.cancel();
+    this.#guard();
+    this.#work = undefined;
+    this.#say("queue-stopped", term.epoch, "no work left");
+    this.#vacated();
+  }
+
+  #armDrain(): void {
+    if (this.#life.name !== "draining") return;
+    const term = this.#work?.term;
+    if (term === undefined) return;
+    const { clock } = this.#context;
+    this.#drainTimer = clock.timer(Math.max(0, this.#life.abortAtMs - clock.monotonicMs()), () =>
+      this.#dispatch({ type: "tick" }, term),
+    );
+  }
+
+  /** Sets both guards to the moment by which the running work must have ended: validity plus quiesce time. */
+  #guard(): void {
+    this.#overrunTimer?.cancel();
+    this.#overrunTimer = undefined;
+    const gate = this.#work?.term.gate;
+    if (gate === undefined || this.#running === 0 || gate.deadlineMs === Number.POSITIVE_INFINITY) {
+      this.#watchdog.disarm();
+      return;
+    }
+    const remainingMs = gate.remainingMs() + this.#context.quiesceMs;
+    this.#watchdog.arm(remainingMs);
+    this.#overrunTimer = this.#context.clock.timer(Math.max(1, remainingMs), () => this.#judge());
+  }
+
+  #judge(): void {
+    const gate = this.#work?.term.gate;
+    if (gate === undefined || this.#running === 0) return;
+    if (gate.remainingMs() + this.#context.quiesceMs > 0) return this.#guard();
+    this.#context.telemetry.meter.increment("electorate_overruns_total", { resource: this.shard.resource });
+    this.#context.overrun(this.shard.id, this.keysInWork);
+  }
+
+  #say(event: "queue-started" | "queue-stopped", epoch: string, reason: string): void {
+    this.#context.telemetry.transition({
+      event,
+      shard: this.shard.id,
+      identity: this.#context.identity,
+      epoch,
+      reason,
+    });
+  }
+}

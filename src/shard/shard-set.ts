@@ -1,0 +1,127 @@
+import type { ResourceOptions } from "../config/options.ts";
+import type { ShardLife } from "../election/contender.ts";
+import { type ApiResource, type KubeApi, resourceName } from "../kube/api.ts";
+import { ListWatch } from "../kube/list-watch.ts";
+import type { Transport } from "../kube/transport.ts";
+import { type Shard, shardsOf } from "../lease/names.ts";
+import { createKeyMap } from "../placement/key-map.ts";
+import { ReconcileMetrics } from "../reconcile/metrics.ts";
+import type { ResourceFinder } from "../reconcile/resource-finder.ts";
+import { createSource, type Feed, type Source } from "../reconcile/source.ts";
+import { dropManagedFields } from "../reconcile/transform.ts";
+import type { Clock } from "../runtime/clock.ts";
+import type { Randomness } from "../runtime/randomness.ts";
+import type { Telemetry } from "../runtime/telemetry.ts";
+import type { TroubleLog } from "../runtime/trouble.ts";
+import type { Watchdog } from "../runtime/watchdog.ts";
+import { type RunnerContext, ShardRunner } from "./runner.ts";
+
+export interface ShardSetOptions {
+  readonly coordinator: string;
+  readonly identity: string;
+  readonly resource: ApiResource;
+  readonly options: ResourceOptions;
+  readonly drainTimeoutMs: number;
+  readonly quiesceMs: number;
+  readonly api: KubeApi;
+  readonly transport: Transport;
+  readonly finder: ResourceFinder;
+  readonly clock: Clock;
+  readonly randomness: Randomness;
+  readonly telemetry: Telemetry;
+  readonly trouble: TroubleLog;
+  readonly overrun: RunnerContext["overrun"];
+}
+
+/** Everything of one resource on this replica: its shards, its one source, and a runner for each shard. */
+export class ShardSet {
+  readonly resource: string;
+  readonly keyMap: string;
+  readonly shards: readonly Shard[];
+  readonly source: Source;
+  readonly #context: RunnerContext;
+  readonly #runners: (ShardRunner | undefined)[] = [];
+
+  constructor(options: ShardSetOptions) {
+    const { coordinator, resource, options: settings, clock, telemetry } = options;
+    const keyMap = createKeyMap(settings.buckets ?? 1);
+    this.resource = resourceName(resource);
+    this.keyMap = keyMap.id;
+    this.shards = shardsOf(coordinator, resource, keyMap.count, keyMap.id);
+    this.source = createSource({
+      resource,
+      feeds: feedsOf(options),
+      buckets: keyMap,
+      ...(settings.transform === undefined ? {} : { transform: settings.transform }),
+      log: telemetry.log,
+      onKey: (bucket, key) => this.#runners[bucket]?.add(key),
+    });
+    this.#context = {
+      identity: options.identity,
+      resource,
+      reconcile: settings.reconcile,
+      workers: settings.workers ?? 1,
+      drainTimeoutMs: options.drainTimeoutMs,
+      quiesceMs: options.quiesceMs,
+      api: options.api,
+      finder: options.finder,
+      source: this.source,
+      metrics: new ReconcileMetrics(telemetry.meter, this.resource),
+      clock,
+      telemetry,
+      overrun: options.overrun,
+    };
+  }
+
+  get runners(): readonly ShardRunner[] {
+    return this.#runners.filter((runner) => runner !== undefined);
+  }
+
+  /** The life of one of these shards; made once for each. */
+  lifeOf(shard: Shard, watchdog: Watchdog, vacated: () => void): ShardLife {
+    const runner = new ShardRunner(shard, this.#context, watchdog.slot(shard.id), vacated);
+    this.#runners[shard.bucket] = runner;
+    return runner;
+  }
+
+  /** Brings the gauges that change with time alone up to date. */
+  sample(): void {
+    for (const runner of this.runners) runner.sample();
+    const labels = { resource: this.resource };
+    const { meter } = this.#context.telemetry;
+    meter.set("electorate_source_objects", labels, this.source.size);
+    meter.set("electorate_source_synced", labels, this.source.synced ? 1 : 0);
+    meter.set("electorate_shards", labels, this.shards.length);
+    meter.set("electorate_shards_owned", labels, this.runners.filter(({ phase }) => phase === "working").length);
+  }
+}
+
+function feedsOf(options: ShardSetOptions): { readonly namespace?: string; readonly feed: Feed }[] {
+  const namespaces = options.options.namespaces ?? [];
+  if (namespaces.length === 0) return [{ feed: feedOf(options, undefined) }];
+  return namespaces.map((namespace) => ({ namespace, feed: feedOf(options, namespace) }));
+}
+
+function feedOf(options: ShardSetOptions, namespace: string | undefined): Feed {
+  const { resource, options: settings, transport, clock, randomness, telemetry, trouble } = options;
+  const name = resourceName(resource);
+  const kind = `source-${name}${namespace === undefined ? "" : `-${namespace}`}`;
+  return new ListWatch({
+    transport,
+    resource,
+    selection: {
+      ...(namespace === undefined ? {} : { namespace }),
+      ...(settings.labelSelector === undefined ? {} : { labelSelector: settings.labelSelector }),
+      ...(settings.fieldSelector === undefined ? {} : { fieldSelector: settings.fieldSelector }),
+    },
+    metadataOnly: settings.metadataOnly ?? false,
+    transform: dropManagedFields,
+    clock,
+    randomness,
+    onTrouble: ({ error, during }) => {
+      telemetry.meter.increment("electorate_watch_restarts_total", { resource: name, reason: error.code });
+      trouble.report(kind, `${during} of ${name}${namespace === undefined ? "" : ` in namespace ${namespace}`}`, error);
+    },
+    onHealthy: () => trouble.clear(kind),
+  });
+}

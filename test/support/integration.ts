@@ -1,0 +1,129 @@
+/**
+ * What every integration test stands on: one real API server for a file, and for each test a namespace, a fleet of replicas and a
+ * watch of the Leases, all of which are gone when the test is over, with the replicas' logs printed if it failed.
+ */
+import { afterAll, beforeAll, onTestFailed, onTestFinished, type TestContext } from "vitest";
+import { leasesOf } from "./cluster-objects.ts";
+import { type ControlPlane, controlPlaneMissing, requireControlPlane, startControlPlane } from "./control-plane.ts";
+import { LeaseHistory } from "./lease-history.ts";
+import { Fleet, type ReplicaOptions, type ReplicaProcess } from "./replica-process.ts";
+import { doubleWork, ownershipFaults, ownersOf, runsOf } from "./transitions.ts";
+import { until } from "./waiting.ts";
+
+/** How long a replica may take from its start to its first term, on a machine as busy as it likes. */
+const START_BOUND_MS = 20_000;
+
+export class Scene {
+  readonly plane: ControlPlane;
+  readonly namespace: string;
+  readonly fleet = new Fleet();
+  readonly history: LeaseHistory;
+
+  constructor(plane: ControlPlane, namespace: string, history: LeaseHistory) {
+    this.plane = plane;
+    this.namespace = namespace;
+    this.history = history;
+  }
+
+  /** Starts a replica on this API server and namespace, or as `options` say. */
+  start(name: string, options: Partial<ReplicaOptions> = {}): ReplicaProcess {
+    return this.fleet.start(name, { kubeconfig: this.plane.kubeconfigPath, namespace: this.namespace, ...options });
+  }
+
+  /** Who owns each shard now, by shard: a replica's name. */
+  owners(): Map<string, string> {
+    const terms = ownersOf(this.fleet.transitions(), this.fleet.deaths());
+    return new Map([...terms].map(([shard, { replica }]) => [shard, replica]));
+  }
+
+  /** Waits until `count` shards are owned. */
+  async allOwned(count: number, boundMs = START_BOUND_MS): Promise<Map<string, string>> {
+    return until(
+      `${count} owned shards`,
+      boundMs,
+      () => {
+        const owners = this.owners();
+        return owners.size === count ? owners : undefined;
+      },
+      () => `owned: ${[...this.owners().keys()].sort().join(" ")}`,
+    );
+  }
+
+  /** Waits until `count` member Leases say that their replica knows all its resources. */
+  async members(count: number, boundMs = START_BOUND_MS): Promise<void> {
+    await until(`${count} members that are ready`, boundMs, async () => {
+      const leases = await leasesOf(this.plane, this.namespace);
+      const ready = leases.filter(({ metadata: { labels, annotations } }) => {
+        const resources = annotations?.["electorate.dev/resources"] ?? "{}";
+        return labels?.["electorate.dev/role"] === "member" && resources !== "{}";
+      });
+      return ready.length >= count;
+    });
+  }
+
+  /** Two gates at once, a falling epoch, or one key in two hands: none of it, whatever the test did. */
+  faults(): string[] {
+    const { fleet } = this;
+    const deaths = new Map(fleet.replicas.flatMap(({ pid, diedNs }) => (diedNs === undefined ? [] : [[pid, diedNs]])));
+    const doubles = doubleWork(runsOf(fleet.sink(), deaths));
+    return [
+      ...ownershipFaults(fleet.transitions(), fleet.deaths()),
+      ...doubles.map(
+        ({ first, second }) =>
+          `${second.begin.key} was worked on by ${second.begin.shard}/${second.begin.epoch} (pid ${second.begin.pid}) and ` +
+          `${first.begin.shard}/${first.begin.epoch} (pid ${first.begin.pid}) at once`,
+      ),
+    ];
+  }
+
+  async close(): Promise<void> {
+    this.history.stop();
+    if (process.env.DUMP)
+      (await import("node:fs")).writeFileSync(
+        process.env.DUMP + "/" + this.namespace,
+        [
+          ...this.fleet.replicas.flatMap((r) => r.lines.map((l) => r.name + " " + JSON.stringify(l))),
+          ...this.history.moments.map(
+            (m) =>
+              m.ns +
+              " " +
+              m.type +
+              " " +
+              m.name +
+              " " +
+              JSON.stringify(m.lease.spec) +
+              " rv" +
+              m.lease.metadata.resourceVersion,
+          ),
+        ].join("\n"),
+      );
+    await this.fleet.close();
+  }
+}
+
+/** Registers one control plane for the file; answers how a test gets its scene. */
+export function integration(): (context: TestContext, namespace: string) => Promise<Scene> {
+  let plane: ControlPlane | undefined;
+  beforeAll(async () => {
+    if (controlPlaneMissing() === undefined) plane = await startControlPlane();
+  });
+  afterAll(async () => {
+    await plane?.stop();
+  });
+  return async (context, namespace) => {
+    requireControlPlane(context);
+    if (plane === undefined) throw new Error("the control plane was not started");
+    await plane.namespace(namespace);
+    const scene = new Scene(plane, namespace, await LeaseHistory.start(plane, namespace));
+    onTestFailed(() => {
+      process.stdout.write(`${scene.fleet.report()}\n`);
+    });
+    onTestFinished(() => scene.close());
+    return scene;
+  };
+}
+
+/** A test's figures: one line of the output. */
+export function say(text: string): void {
+  process.stdout.write(`  figures: ${text}\n`);
+}

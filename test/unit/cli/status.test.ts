@@ -1,0 +1,300 @@
+import { describe, expect, it } from "vitest";
+import { parse } from "yaml";
+import type { CoordinatorStatus } from "../../../src/cli/status/model.ts";
+import { reportOf, reportsOf } from "../../../src/cli/status/report.ts";
+import { ageText, overviewText, statusText } from "../../../src/cli/status/text.ts";
+import type { KubernetesObject } from "../../../src/kube/api.ts";
+import {
+  ANNOTATION_EPOCH,
+  ANNOTATION_IDENTITY,
+  ANNOTATION_KEY_MAP,
+  ANNOTATION_PROTOCOL,
+  ANNOTATION_RENEWAL,
+  ANNOTATION_RESOURCE,
+  ANNOTATION_RESOURCES,
+  ANNOTATION_STATE,
+  LABEL_COORDINATOR,
+  LABEL_ROLE,
+} from "../../../src/lease/names.ts";
+import { formatMicroTime, type LeaseVersion, parseLease } from "../../../src/lease/record.ts";
+
+const NOW = Date.UTC(2026, 0, 1, 12);
+const at = (secondsAgo: number): string => formatMicroTime((NOW - secondsAgo * 1000) * 1000);
+
+interface ShardFields {
+  readonly holder?: string;
+  readonly seconds?: number;
+  readonly acquired?: string;
+  readonly renewed?: string;
+  readonly epoch?: string;
+  readonly keyMap?: string;
+  readonly spec?: unknown;
+  readonly coordinator?: string;
+}
+
+function lease(
+  name: string,
+  labels: Record<string, string>,
+  annotations: Record<string, string>,
+  spec: unknown,
+): LeaseVersion {
+  const object: KubernetesObject = { metadata: { name, uid: "u", resourceVersion: "900", labels, annotations }, spec };
+  return parseLease(object);
+}
+
+function shard(id: string, fields: ShardFields = {}): LeaseVersion {
+  const {
+    holder = "",
+    seconds = 15,
+    acquired = at(100),
+    renewed = at(1),
+    epoch,
+    keyMap = "hashring-1/4",
+    coordinator = "shop",
+  } = fields;
+  const annotations = {
+    [ANNOTATION_RESOURCE]: id.slice(0, id.lastIndexOf("-")),
+    [ANNOTATION_KEY_MAP]: keyMap,
+    [ANNOTATION_RENEWAL]: "per-shard",
+    ...(epoch === undefined ? {} : { [ANNOTATION_EPOCH]: epoch }),
+  };
+  const spec = {
+    holderIdentity: holder,
+    leaseDurationSeconds: seconds,
+    acquireTime: acquired,
+    renewTime: renewed,
+    leaseTransitions: 3,
+  };
+  return lease(
+    `${coordinator}-${id}`,
+    { [LABEL_COORDINATOR]: coordinator, [LABEL_ROLE]: "shard" },
+    annotations,
+    "spec" in fields ? fields.spec : spec,
+  );
+}
+
+function member(name: string, state = "ready", seenSecondsAgo = 1, protocol = "1"): LeaseVersion {
+  const annotations = {
+    [ANNOTATION_IDENTITY]: `${name}_u-${name}`,
+    [ANNOTATION_STATE]: state,
+    [ANNOTATION_PROTOCOL]: protocol,
+    [ANNOTATION_RESOURCES]: '{"pods":"hashring-1/4"}',
+  };
+  const spec = {
+    holderIdentity: `${name}_u-${name}`,
+    leaseDurationSeconds: 15,
+    acquireTime: at(3_700),
+    renewTime: at(seenSecondsAgo),
+    leaseTransitions: 0,
+  };
+  return lease(`shop-member-u-${name}`, { [LABEL_COORDINATOR]: "shop", [LABEL_ROLE]: "member" }, annotations, spec);
+}
+
+const report = (...versions: LeaseVersion[]): CoordinatorStatus => reportOf("shop", versions, "web", NOW);
+const stateOf = (version: LeaseVersion, ...others: LeaseVersion[]) => report(version, ...others).shards[0]?.state;
+
+const MIXED = [
+  shard("pods-00", { holder: "a_u-a", epoch: "77" }),
+  shard("pods-01", { holder: "b_u-b", epoch: "90", renewed: at(16) }),
+  shard("pods-02", { seconds: 1, acquired: "", renewed: at(4) }),
+  shard("pods-03", { holder: "client-go-1", epoch: "12" }),
+  member("a"),
+  member("b", "draining", 16),
+  member("c"),
+];
+
+describe("the status of a coordinator", () => {
+  it("shows shards without an owner first, then foreign ones, with ages, validity and totals", () => {
+    expect(statusText(report(...MIXED), "table")).toBe(
+      `Coordinator shop in namespace web (ages and validity by this machine's clock, approximate)
+
+SHARD    HOLDER       STATE     EPOCH  TERM   RENEWED  VALID FOR      KEY MAP
+pods-01  b            expired   90     1m40s  16s ago  over since 1s  hashring-1/4
+pods-02  -            released  -      -      4s ago   -              hashring-1/4
+pods-03  client-go-1  foreign   -      1m40s  1s ago   14s            hashring-1/4
+pods-00  a            owned     77     1m40s  1s ago   14s            hashring-1/4
+
+MEMBER  STATE  SHARDS  AGE   LAST SEEN  RESOURCES
+a       ready  1       1h1m  1s ago     pods=hashring-1/4
+b       gone   1       1h1m  16s ago    pods=hashring-1/4
+c       ready  0       1h1m  1s ago     pods=hashring-1/4
+
+4 shards: 1 owned, 2 unowned, 1 foreign. 3 members: 2 ready, 1 gone.
+`,
+    );
+  });
+
+  it("shows identities, Leases, transitions and resource versions when asked for more", () => {
+    const text = statusText(report(shard("pods-00", { holder: "a_u-a", epoch: "77" }), member("a")), "wide");
+    expect(text.split("\n").slice(2, 4)).toEqual([
+      "SHARD    HOLDER  STATE  EPOCH  TERM   RENEWED  VALID FOR  KEY MAP       LEASE         DURATION  TRANSITIONS  RESOURCE VERSION  RENEWAL",
+      "pods-00  a_u-a   owned  77     1m40s  1s ago   14s        hashring-1/4  shop-pods-00  15s       3            900               per-shard",
+    ]);
+  });
+
+  it("is the same data as JSON and YAML", () => {
+    const data = report(...MIXED);
+    expect(JSON.parse(statusText(data, "json"))).toEqual(JSON.parse(JSON.stringify(data)));
+    expect(parse(statusText(data, "yaml"))).toEqual(JSON.parse(JSON.stringify(data)));
+    expect(data.totals).toEqual({
+      shards: 4,
+      owned: 1,
+      foreign: 1,
+      unclear: 0,
+      unowned: 2,
+      ready: 2,
+      draining: 0,
+      gone: 1,
+    });
+    expect(data.shards[0]).toMatchObject({
+      shard: "pods-01",
+      holder: "b_u-b",
+      termMs: 100_000,
+      renewedMsAgo: 16_000,
+      validForMs: -1_000,
+      transitions: 3,
+    });
+  });
+
+  it("tells a release, which is free at once, from an empty record, which is waited out", () => {
+    expect(stateOf(shard("pods-00", { seconds: 1 }))).toBe("released");
+    expect(stateOf(shard("pods-00", { seconds: 15 }))).toBe("empty");
+    expect(stateOf(shard("pods-00", { spec: undefined }))).toBe("empty");
+  });
+
+  it("survives whatever kubectl wrote into a Lease", () => {
+    for (const spec of [
+      null,
+      7,
+      "x",
+      [],
+      { holderIdentity: 7 },
+      { holderIdentity: "x", renewTime: "yesterday" },
+      { holderIdentity: "x", leaseDurationSeconds: "15" },
+    ]) {
+      const data = report(
+        shard("pods-00", { spec }),
+        lease("x", { [LABEL_COORDINATOR]: "shop", [LABEL_ROLE]: "member" }, { [ANNOTATION_RESOURCES]: "{" }, spec),
+      );
+      for (const output of ["table", "wide", "json", "yaml"] as const)
+        expect(statusText(data, output)).toContain("pods-00");
+    }
+    const unclear = report(shard("pods-00", { holder: "x", renewed: "yesterday" }));
+    expect(unclear.shards[0]?.state).toBe("unclear");
+    expect(statusText(unclear, "table")).toContain("1 shard: 0 owned, 0 unowned, 1 unclear.");
+  });
+
+  it("lets nothing that somebody wrote into a Lease move the cursor or fake a line", () => {
+    const text = statusText(report(shard("pods-00", { holder: "evil\u001b[2J\npods-01  a  owned\u202e" })), "table");
+    for (const harmful of ["\u001b", "\u202e"]) expect(text).not.toContain(harmful);
+    expect(text.split("\n").filter((line) => line.startsWith("pods-01"))).toEqual([]);
+  });
+
+  it("never shows the epoch of the holder before a foreign one, and knows the epoch of a first write", () => {
+    expect(report(shard("pods-00", { holder: "client-go-1", epoch: "12" })).shards[0]?.epoch).toBeUndefined();
+    const first = shard("pods-00", { holder: "a_u-a", acquired: at(1), renewed: at(1) });
+    expect(report(first, member("a")).shards[0]?.epoch).toBe("900");
+    const later = shard("pods-00", { holder: "a_u-a" });
+    expect(report(later, member("a")).shards[0]?.epoch).toBeUndefined();
+  });
+
+  it("shows a clock ahead of ours without negative ages", () => {
+    const text = statusText(
+      report(shard("pods-00", { holder: "a_u-a", renewed: at(-3) }), member("a", "ready", -3)),
+      "table",
+    );
+    expect(text).toContain("just now");
+    expect(text).toContain("18s");
+  });
+
+  it("names a shard whose id holds what the coordinator is called", () => {
+    expect(report(shard("deployments.apps-07")).shards[0]?.shard).toBe("deployments.apps-07");
+    expect(
+      report(lease("other", { [LABEL_COORDINATOR]: "shop", [LABEL_ROLE]: "shard" }, {}, {})).shards[0]?.shard,
+    ).toBe("other");
+  });
+
+  it("says so when there is nothing yet", () => {
+    expect(statusText(report(), "table")).toContain(
+      "No shard has a Lease yet.\n\nNo member has a Lease.\n\n0 shards: 0 owned, 0 unowned. 0 members: 0 ready.",
+    );
+  });
+});
+
+describe("warnings", () => {
+  it("name an absurd duration with its remedy, and leave ordinary ones alone", () => {
+    const [warning, ...rest] = report(
+      shard("pods-00", { holder: "x", seconds: 86_400 }),
+      shard("pods-01", { holder: "a_u-a" }),
+      member("a"),
+    ).warnings;
+    expect(rest).toEqual([]);
+    expect(warning).toBe(
+      'Lease shop-pods-00 declares 24h and names "x": nobody takes it before that has passed. If its holder is gone, make sure that it is stopped, delete the Lease, and wait 15s.',
+    );
+    expect(report(shard("pods-00", { holder: "x", seconds: 60 }), member("a")).warnings).toEqual([]);
+  });
+
+  it("name a resource that is held under two key maps, and one that is not", () => {
+    const eight = shard("pods-00", { holder: "a_u-a", keyMap: "hashring-1/8" });
+    const released = shard("pods-02", { seconds: 1, keyMap: "hashring-1/16" });
+    const four = shard("pods-01", { holder: "a_u-a" });
+    expect(report(eight, four, member("a")).warnings).toEqual([
+      expect.stringMatching(/pods are held under different key maps \(hashring-1\/4, hashring-1\/8\)/),
+    ]);
+    expect(report(eight, released, member("a")).warnings).toEqual([]);
+  });
+
+  it("name a Lease that another program filled, and a member of another protocol", () => {
+    expect(report(shard("pods-00", { holder: "x", renewed: "" })).warnings).toEqual([
+      expect.stringContaining('names "x" without a valid renewTime'),
+    ]);
+    expect(report(member("a", "ready", 1, "2")).warnings).toEqual([
+      expect.stringContaining('"a_u-a" speaks another version'),
+    ]);
+  });
+
+  it("stand under the table", () => {
+    expect(statusText(report(shard("pods-00", { holder: "x", seconds: 86_400 })), "table")).toContain(
+      "\n\nWARNING: Lease shop-pods-00 declares 24h",
+    );
+  });
+});
+
+describe("several coordinators of a namespace", () => {
+  const others = [shard("pods-00", { coordinator: "blog", holder: "z" }), lease("foreign", {}, {}, {})];
+
+  it("are listed a line each, without what is nobody's", () => {
+    expect(overviewText(reportsOf([...MIXED, ...others], "web", NOW), "table")).toBe(
+      `COORDINATOR  SHARDS  OWNED  UNOWNED  FOREIGN  READY  DRAINING  WARNINGS
+blog         1       0      0        1        0      0         0
+shop         4       1      2        1        2      0         0
+
+Name one with --coordinator to see its shards and members.
+`,
+    );
+  });
+
+  it("are shown in full when there is one, and are always a list to programs", () => {
+    const one = reportsOf(MIXED, "web", NOW);
+    expect(overviewText(one, "table")).toBe(statusText(report(...MIXED), "table"));
+    expect(JSON.parse(overviewText(one, "json"))).toMatchObject({ coordinators: [{ coordinator: "shop" }] });
+    expect(parse(overviewText([], "yaml"))).toEqual({ coordinators: [] });
+  });
+});
+
+describe("an age", () => {
+  it.each([
+    [undefined, "-"],
+    [0, "0s"],
+    [340, "0.3s"],
+    [9_999, "9.9s"],
+    [10_000, "10s"],
+    [59_999, "59s"],
+    [125_000, "2m5s"],
+    [11 * 60_000 + 5_000, "11m"],
+    [3 * 3_600_000 + 240_000, "3h4m"],
+    [12 * 86_400_000, "12d"],
+    [-1_500, "-1.5s"],
+  ])("%s is %s", (ms, text) => expect(ageText(ms)).toBe(text));
+});

@@ -1,0 +1,114 @@
+import { expect } from "vitest";
+import type { ApiResource, CallOptions, KubeApi, KubernetesObject } from "../../../src/kube/api.ts";
+import type { GuardedClient } from "../../../src/reconcile/contract.ts";
+import { createGuardedClient, type GuardedClientOptions } from "../../../src/reconcile/guarded-client.ts";
+import { createResourceFinder } from "../../../src/reconcile/resource-finder.ts";
+import { ElectorateError } from "../../../src/runtime/errors.ts";
+import { CONFIG_MAPS, DEPLOYMENTS, NODES, object } from "./key-world.ts";
+
+export const containing = (text: string): unknown => expect.stringContaining(text);
+export const matching = (pattern: RegExp): unknown => expect.stringMatching(pattern);
+
+export interface Call {
+  readonly verb: string;
+  readonly resource: string;
+  readonly arguments: readonly unknown[];
+  readonly options: CallOptions;
+}
+
+/** An API that records what is sent, and answers when the test says so, or at the signal as a transport does. */
+export class RecordingApi implements KubeApi {
+  readonly calls: Call[] = [];
+  readonly discovered: string[] = [];
+  discoveryFails = false;
+  beforeDiscovered: () => void = () => {};
+  /** What every call answers. */
+  answer: () => Promise<KubernetesObject> = () => Promise.resolve(object("answer", "99"));
+
+  get(resource: ApiResource, namespace: string | undefined, name: string, options: CallOptions = {}) {
+    return this.#record("get", resource, [namespace, name], options);
+  }
+  async list(resource: ApiResource, selection: object, options: CallOptions = {}) {
+    const found = await this.#record("list", resource, [selection], options);
+    return { objects: [found], resourceVersion: "100" };
+  }
+  create(resource: ApiResource, body: KubernetesObject, options: CallOptions = {}) {
+    return this.#record("create", resource, [body], options);
+  }
+  update(resource: ApiResource, body: KubernetesObject, options: CallOptions = {}) {
+    return this.#record("update", resource, [body], options);
+  }
+  updateStatus(resource: ApiResource, body: KubernetesObject, options: CallOptions = {}) {
+    return this.#record("updateStatus", resource, [body], options);
+  }
+  patch(resource: ApiResource, namespace: string | undefined, name: string, patch: object, options: CallOptions = {}) {
+    return this.#record("patch", resource, [namespace, name, patch], options);
+  }
+  async delete(
+    resource: ApiResource,
+    namespace: string | undefined,
+    name: string,
+    preconditions: object,
+    options: CallOptions = {},
+  ) {
+    await this.#record("delete", resource, [namespace, name, preconditions], options);
+  }
+  discover(name: string): Promise<ApiResource> {
+    this.discovered.push(name);
+    if (this.discoveryFails) return Promise.reject(new ElectorateError("unreachable", "discovery failed"));
+    return Promise.resolve().then(() => {
+      this.beforeDiscovered();
+      return name === "nodes" ? NODES : DEPLOYMENTS;
+    });
+  }
+
+  #record(
+    verb: string,
+    resource: ApiResource,
+    args: readonly unknown[],
+    options: CallOptions,
+  ): Promise<KubernetesObject> {
+    this.calls.push({ verb, resource: resource.plural, arguments: args, options });
+    const { signal } = options;
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) reject(new ElectorateError("aborted", "aborted by its signal"));
+      signal?.addEventListener("abort", () => reject(new ElectorateError("aborted", "aborted by its signal")));
+      this.answer().then(resolve, reject);
+    });
+  }
+}
+
+export function open(options: Partial<GuardedClientOptions> = {}) {
+  const api = new RecordingApi();
+  const abort = new AbortController();
+  const gate = { open: true, remaining: 4_000, comparisons: 0 };
+  const known = new Map<string, KubernetesObject>();
+  const client = createGuardedClient({
+    api,
+    resource: CONFIG_MAPS,
+    gate: {
+      permitsWrite: () => {
+        gate.comparisons++;
+        return gate.open;
+      },
+      remainingMs: () => gate.remaining,
+      signal: abort.signal,
+    },
+    quiesceMs: 2_000,
+    resources: createResourceFinder(api),
+    knownObject: (namespace, name) => known.get(`${namespace}/${name}`),
+    ...options,
+  });
+  return { api, abort, gate, known, client };
+}
+
+export const a = object("a", "7", { labels: { app: "shop" } });
+
+/** Every way to write, each with a body that is in order. */
+export const WRITES: readonly [string, (client: GuardedClient) => Promise<unknown>][] = [
+  ["create", (client) => client.create({ metadata: { namespace: "default", name: "a" } })],
+  ["update", (client) => client.update(a)],
+  ["updateStatus", (client) => client.updateStatus(a)],
+  ["patch", (client) => client.patch({ namespace: "default", name: "a" }, { data: { x: "1" } }, { of: a })],
+  ["delete", (client) => client.delete(a)],
+];
