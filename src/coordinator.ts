@@ -2,21 +2,21 @@ import { hostname } from "node:os";
 import type { CoordinatorOptions } from "./config/options.ts";
 import { type Settings, settingsOf } from "./config/settings.ts";
 import type { Regime } from "./election/regime.ts";
-import { Tenure } from "./election/tenure.ts";
 import type { Term } from "./election/term.ts";
 import { KubeClient } from "./kube/client.ts";
 import { connect, type KubeConnection } from "./kube/connection.ts";
-import { createIdentity, type Identity, type Shard } from "./lease/names.ts";
+import type { Answer } from "./kube/http-transport.ts";
+import { createIdentity, type Identity } from "./lease/names.ts";
+import { firstAborted, withPatience } from "./runtime/abort.ts";
 import { type Clock, systemClock } from "./runtime/clock.ts";
 import { ElectorateError } from "./runtime/errors.ts";
 import { type Randomness, systemRandomness } from "./runtime/randomness.ts";
 import { Scope } from "./runtime/scope.ts";
 import type { Telemetry } from "./runtime/telemetry.ts";
 import { TroubleLog } from "./runtime/trouble.ts";
-import { noWatchdog, startWatchdog, type Watchdog } from "./runtime/watchdog.ts";
+import { chooseRegime } from "./shard/choose-regime.ts";
 import { establish } from "./shard/establish.ts";
 import type { ShardSet } from "./shard/shard-set.ts";
-import { Unelected } from "./shard/unelected.ts";
 import { HealthChecks } from "./telemetry/checks.ts";
 import { startHttp } from "./telemetry/http.ts";
 import { createTelemetry } from "./telemetry/telemetry.ts";
@@ -52,24 +52,24 @@ class Replica implements Coordinator {
   readonly checks: HealthChecks;
   readonly #options: CoordinatorOptions;
   readonly #settings: Settings;
-  readonly #clock: Clock;
-  readonly #randomness: Randomness;
-  readonly #telemetry: Telemetry;
-  readonly #trouble: TroubleLog;
+  readonly #own: {
+    readonly clock: Clock;
+    readonly randomness: Randomness;
+    readonly telemetry: Telemetry;
+    readonly trouble: TroubleLog;
+  };
   readonly #identity: Identity;
   #sets: readonly ShardSet[] = [];
   #regime: Regime | undefined;
   #phase: "new" | "starting" | "running" | "draining" | "ended" = "new";
 
   constructor(options: CoordinatorOptions, settings: Settings) {
+    const { clock = systemClock, randomness = systemRandomness, telemetry = createTelemetry() } = options;
     this.#options = options;
     this.#settings = settings;
-    this.#clock = options.clock ?? systemClock;
-    this.#randomness = options.randomness ?? systemRandomness;
-    this.#telemetry = options.telemetry ?? createTelemetry();
-    this.#trouble = new TroubleLog(this.#telemetry.log);
-    this.#identity = createIdentity(options.identity ?? process.env.POD_NAME ?? hostname(), this.#randomness.uuid());
-    this.checks = new HealthChecks(this.#clock);
+    this.#own = { clock, randomness, telemetry, trouble: new TroubleLog(telemetry.log) };
+    this.#identity = createIdentity(options.identity ?? process.env.POD_NAME ?? hostname(), randomness.uuid());
+    this.checks = new HealthChecks(clock);
     this.checks.addReadyCheck("coordinator", () => this.#requireReady());
   }
 
@@ -87,13 +87,13 @@ class Replica implements Coordinator {
     const scope = new Scope();
     try {
       await this.#serve(scope);
-      const regime = await this.#start(scope, signal);
-      if (regime === undefined) return { clean: true };
-      await aborted(signal, scope.signal, regime.signal);
+      const connection = await this.#connect(scope);
+      const established = await this.#establish(connection, signal);
+      if (!established) return { clean: true };
+      const regime = await this.#elect(connection, scope);
+      await firstAborted(signal, scope.signal, regime.signal);
       this.#phase = "draining";
-      const clean = signal.aborted && !scope.signal.aborted && (await this.#leave(regime));
-      if (!signal.aborted || !clean) await regime.end(signal.aborted ? "shutdown-timeout" : "failure");
-      return { clean };
+      return { clean: await this.#leave(regime, signal.aborted && !scope.signal.aborted) };
     } finally {
       this.#phase = "ended";
       await scope.close();
@@ -103,28 +103,66 @@ class Replica implements Coordinator {
   /** Health and metrics, before anything that could fail or wait. */
   async #serve(scope: Scope): Promise<void> {
     const { http } = this.#options;
+    const { clock, telemetry } = this.#own;
     if (http === undefined) return;
     const metricsText = async (): Promise<string> => {
-      for (const set of this.#sets) set.sample();
-      return (await this.#telemetry.metricsText?.()) ?? "";
+      for (const sampled of [...this.#sets, this.#regime]) sampled?.sample();
+      return (await telemetry.metricsText?.()) ?? "";
     };
-    const server = await startHttp({ address: http.address, checks: this.checks, metricsText, clock: this.#clock });
+    const server = await startHttp({ address: http.address, checks: this.checks, metricsText, clock });
     scope.defer(() => server.close());
-    this.#telemetry.log.info({ address: server.address }, "serving /livez, /readyz and /metrics");
+    telemetry.log.info({ address: server.address }, "serving /livez, /readyz and /metrics");
   }
 
-  /** Everything up to the point where shards may be taken; `undefined` when the stop came first. */
-  async #start(scope: Scope, signal: AbortSignal): Promise<Regime | undefined> {
-    const connection = await this.#connect(scope);
+  async #connect(scope: Scope): Promise<KubeConnection> {
+    const { connection, coordinator } = this.#options;
+    if (connection !== undefined) return connection;
+    const { clock, telemetry } = this.#own;
+    const onAnswer = (answer: Answer): void => telemetry.meter.increment("rest_client_requests_total", { ...answer });
+    const own = await connect({ component: coordinator, clock, onAnswer });
+    scope.defer(() => own.close());
+    return own;
+  }
+
+  /** Finds the resources and sets their shards up; false when the stop came first. */
+  async #establish(connection: KubeConnection, signal: AbortSignal): Promise<boolean> {
+    const { coordinator, drainTimeoutMs, timings, resources } = this.#settings;
+    const api = new KubeClient(connection.objects, this.#own);
+    const overrun = (shard: string, keys: readonly string[]): void => this.#overrun(shard, keys);
+    const shared = {
+      ...this.#own,
+      coordinator,
+      identity: this.identity,
+      drainTimeoutMs,
+      quiesceMs: timings.quiesceMs,
+      overrun,
+    };
     try {
-      this.#sets = await establish({ ...this.#shared(connection), resources: this.#settings.resources }, signal);
+      this.#sets = await establish({ ...shared, resources, api, transport: connection.objects }, signal);
+      return true;
     } catch (error) {
-      if (signal.aborted) return undefined;
+      if (signal.aborted) return false;
       throw error;
     }
-    const shards = this.#sets.flatMap((set) => set.shards);
-    const watchdog = await this.#watch(scope, shards);
-    const regime = this.#createRegime(connection, shards, watchdog);
+  }
+
+  /** From here on shards may be taken, each as soon as its source is warm. */
+  async #elect(connection: KubeConnection, scope: Scope): Promise<Regime> {
+    const { coordinator, timings } = this.#settings;
+    const { namespace = connection.namespace } = this.#options;
+    const transport = connection.coordination;
+    const about = {
+      coordinator,
+      namespace,
+      identity: this.#identity,
+      timings,
+      settings: this.#settings,
+      sets: this.#sets,
+    };
+    const regime = await chooseRegime(
+      { ...this.#own, ...about, transport, api: new KubeClient(transport, this.#own) },
+      scope,
+    );
     this.#regime = regime;
     regime.start();
     for (const set of this.#sets) {
@@ -138,84 +176,21 @@ class Replica implements Coordinator {
     return regime;
   }
 
-  async #leave(regime: Regime): Promise<boolean> {
-    const patience = new AbortController();
-    const timer = this.#clock.timer(this.#settings.shutdownTimeoutMs, () => patience.abort());
-    const clean = await regime.leave(patience.signal);
-    timer.cancel();
-    if (clean) return true;
-    const keys = this.#sets.flatMap((set) => set.runners.flatMap((runner) => runner.keysInWork));
-    this.#telemetry.log.error(
-      { keys: keys.slice(0, 20) },
-      "the shutdown time-out has passed; what still names this replica is left to expire",
-    );
+  /** True when nothing names this replica any more and nothing of it runs. */
+  async #leave(regime: Regime, orderly: boolean): Promise<boolean> {
+    const { shutdownTimeoutMs } = this.#settings;
+    if (orderly && (await withPatience(this.#own.clock, shutdownTimeoutMs, (patience) => regime.leave(patience))))
+      return true;
+    const keys = this.#sets.flatMap((set) => set.runners.flatMap((runner) => runner.keysInWork)).slice(0, 20);
+    this.#own.telemetry.log.error({ keys }, "ending with Leases that still name this replica; they are left to expire");
+    await regime.end(orderly ? "shutdown-timeout" : "failure");
     return false;
-  }
-
-  async #connect(scope: Scope): Promise<KubeConnection> {
-    const { connection, coordinator } = this.#options;
-    if (connection !== undefined) return connection;
-    const own = await connect({ component: coordinator, clock: this.#clock });
-    scope.defer(() => own.close());
-    return own;
-  }
-
-  async #watch(scope: Scope, shards: readonly Shard[]): Promise<Watchdog> {
-    // Under another clock than the system's nothing can block it.
-    if (this.#clock !== systemClock || this.#settings.leaderElection === "none") return noWatchdog;
-    const { onOverrun } = this.#settings;
-    const watchdog = await startWatchdog(
-      shards.map(({ id }) => id),
-      { clock: this.#clock, onOverrun },
-    );
-    scope.defer(() => watchdog.close());
-    return watchdog;
-  }
-
-  #createRegime(connection: KubeConnection, shards: readonly Shard[], watchdog: Watchdog): Regime {
-    const { namespace = connection.namespace } = this.#options;
-    const sets = new Map(this.#sets.map((set) => [set.resource, set]));
-    const lifeOf = (shard: Shard, vacated: () => void) => {
-      const set = sets.get(shard.resource);
-      if (set === undefined) throw new ElectorateError("misuse", `nobody works for shard ${shard.id}`);
-      return set.lifeOf(shard, watchdog, vacated);
-    };
-    if (this.#settings.leaderElection === "none") return new Unelected({ shards, lifeOf, clock: this.#clock });
-    const transport = connection.coordination;
-    const api = new KubeClient(transport, { clock: this.#clock, randomness: this.#randomness });
-    return new Tenure({
-      ...this.#shared(connection),
-      ...this.#settings,
-      identity: this.#identity,
-      namespace,
-      shards,
-      lifeOf,
-      api,
-      transport,
-    });
-  }
-
-  /** What every room is given alike. */
-  #shared(connection: KubeConnection) {
-    return {
-      coordinator: this.#settings.coordinator,
-      identity: this.#identity.text,
-      drainTimeoutMs: this.#settings.drainTimeoutMs,
-      quiesceMs: this.#settings.timings.quiesceMs,
-      api: new KubeClient(connection.objects, { clock: this.#clock, randomness: this.#randomness }),
-      transport: connection.objects,
-      clock: this.#clock,
-      randomness: this.#randomness,
-      telemetry: this.#telemetry,
-      trouble: this.#trouble,
-      overrun: (shard: string, keys: readonly string[]) => this.#overrun(shard, keys),
-    };
   }
 
   #overrun(shard: string, keys: readonly string[]): void {
     const ends = this.#settings.onOverrun === "exit";
     const what = `work of shard ${shard} outlived its validity; ${ends ? "the process ends" : "exclusivity is given up, as configured"}`;
-    this.#telemetry.log.error({ overrun: shard, keys: keys.slice(0, 20) }, what);
+    this.#own.telemetry.log.error({ overrun: shard, keys: keys.slice(0, 20) }, what);
     if (ends) (this.#options.terminate ?? (() => process.exit(EXIT_OVERRUN)))(what);
   }
 
@@ -224,10 +199,4 @@ class Replica implements Coordinator {
     const cold = this.#sets.filter((set) => !set.source.synced).map((set) => set.resource);
     if (cold.length > 0) throw new Error(`first list not complete: ${cold.join(", ")}`);
   }
-}
-
-/** Resolves when the first of the signals aborts. */
-async function aborted(...signals: readonly AbortSignal[]): Promise<void> {
-  const any = AbortSignal.any([...signals]);
-  if (!any.aborted) await new Promise((resolve) => any.addEventListener("abort", resolve, { once: true }));
 }

@@ -23,12 +23,12 @@ export function demoCommand() {
     .option("--replicas <n>", "replicas at the start; one more joins", wholeNumber(2, 16), 3)
     .option("--objects <n>", "objects to be reconciled", wholeNumber(10, 20_000), 1_000)
     .option("--buckets <n>", "buckets of the bucketed kind", wholeNumber(1, 256), 8)
-    .option("--keep", "leave everything running until Ctrl-C and say how to reach it with kubectl", false)
-    .option("--json", "print nothing but the summary, as JSON", false)
+    .option("--keep", "leave everything running until Ctrl-C and say how to reach it with kubectl")
+    .option("--json", "print nothing but the summary, as JSON")
     .addHelpText("after", EXAMPLES)
-    .action(async (options) => {
+    .action(async ({ keep = false, json = false, ...numbers }) => {
       // Not before it is needed: it brings the API server and the Kubernetes client.
       const { runDemo } = await import("./demo/run.ts");
-      process.exitCode = await runDemo(options);
+      process.exitCode = await runDemo({ ...numbers, keep, json });
     });
 }

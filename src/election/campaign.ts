@@ -5,15 +5,15 @@ import type { LeaseFeedEvent } from "../lease/store.ts";
 import { isLive, nextExpiryMs, type Roster } from "../membership/roster.ts";
 import type { Timer } from "../runtime/clock.ts";
 import type { Instant } from "../runtime/gate-clock.ts";
-import { Contender, type ContenderContext, type ShardLife } from "./contender.ts";
+import { Contender, type ContenderContext, type LifeOf } from "./contender.ts";
 import { type Elector, type Standing, versionOf } from "./elector.ts";
 import { KeyMaps } from "./key-maps.ts";
-import { type Arrival, type Observation, observeAbsence, observeVersion, UNSEEN } from "./observation.ts";
+import { type Arrival, isHeldNow, type Observation, observeAbsence, observeVersion, UNSEEN } from "./observation.ts";
 import { rankOf } from "./ranking.ts";
 
 export interface CampaignOptions extends Omit<ContenderContext, "standingOf"> {
   readonly shards: readonly Shard[];
-  readonly lifeOf: (shard: Shard, vacated: () => void) => ShardLife;
+  readonly lifeOf: LifeOf;
   /** Live members, as the watch has shown them so far. */
   readonly roster: () => Roster;
   /** True once the resource's source has its first list complete: no shard is opened on a cold cache. */
@@ -63,7 +63,7 @@ export class Campaign {
         this.#see(event.version, "watch");
         return;
       case "deleted":
-        if (event.version.labels[LABEL_ROLE] === "shard") this.#miss(event.version.name, "watch", false);
+        this.#miss(event.version.name, "watch", false);
         return;
       case "bookmark":
         return;
@@ -96,6 +96,23 @@ export class Campaign {
     for (const contender of this.#contenders.values()) contender.abandon(reason);
   }
 
+  /** Brings the gauges that change with time alone up to date. */
+  sample(): void {
+    const { clock, identity, telemetry } = this.#options;
+    const nowMs = clock.monotonicMs();
+    for (const [resource, keyMaps] of this.#keyMaps) {
+      const contenders = [...this.#contenders.values()].filter(({ shard }) => shard.resource === resource);
+      const unowned = contenders.filter(
+        ({ elector, term }) =>
+          term === undefined &&
+          !(isHeldNow(elector.observation, nowMs) && versionOf(elector)?.record.holder !== identity),
+      ).length;
+      telemetry.meter.set("electorate_shards_unowned", { resource }, unowned);
+      const blocked = keyMaps.freeFromMs(nowMs) > nowMs ? unowned : 0;
+      telemetry.meter.set("electorate_shards_blocked", { resource }, blocked);
+    }
+  }
+
   #applySnapshot(versions: readonly LeaseVersion[], firstInstall: boolean): void {
     const listed = new Set(versions.map((version) => version.name));
     // A snapshot speaks of one moment: before anything opens by one of its Leases, the key maps of all of them must be known.
@@ -108,8 +125,7 @@ export class Campaign {
   }
 
   #noteKeyMap(version: LeaseVersion): void {
-    if (version.labels[LABEL_ROLE] !== "shard") return;
-    const resource = this.#resourceOfLabel.get(version.labels[LABEL_RESOURCE] ?? "");
+    const resource = this.#contenders.get(version.name)?.shard.resource ?? this.#resourceOf(version);
     if (resource === undefined) return;
     const known =
       this.#contenders.get(version.name)?.elector.observation ?? this.#others.get(version.name)?.observation;
@@ -117,19 +133,23 @@ export class Campaign {
   }
 
   #see(version: LeaseVersion, channel: "watch" | "list"): void {
-    if (version.labels[LABEL_ROLE] !== "shard") return;
     const contender = this.#contenders.get(version.name);
     if (contender !== undefined) {
       contender.dispatch({ type: "seen", version, channel });
       this.#mind(contender.shard.resource, version.name, contender.elector.observation);
       return;
     }
-    const resource = this.#resourceOfLabel.get(version.labels[LABEL_RESOURCE] ?? "");
+    const resource = this.#resourceOf(version);
     if (resource === undefined) return;
     const before = this.#others.get(version.name)?.observation ?? UNSEEN;
     const observation = observeVersion(before, version, this.#arrival(channel));
     this.#others.set(version.name, { resource, observation });
     this.#mind(resource, version.name, observation);
+  }
+
+  /** The resource of a Lease that is none of our shards, if it is a shard of one of ours. */
+  #resourceOf({ labels }: LeaseVersion): string | undefined {
+    return labels[LABEL_ROLE] === "shard" ? this.#resourceOfLabel.get(labels[LABEL_RESOURCE] ?? "") : undefined;
   }
 
   #miss(leaseName: string, channel: "watch" | "list", firstInstall: boolean): void {
@@ -149,10 +169,7 @@ export class Campaign {
   #mind(resource: string, leaseName: string, observation: Observation): void {
     const keyMaps = this.#keyMaps.get(resource);
     if (keyMaps === undefined) return;
-    const nowMs = this.#options.clock.monotonicMs();
-    const before = keyMaps.freeFromMs(nowMs) > nowMs;
-    keyMaps.observe(leaseName, observation);
-    if (!before && keyMaps.freeFromMs(nowMs) <= nowMs) return;
+    if (!keyMaps.observe(leaseName, observation)) return;
     for (const contender of this.#contenders.values()) {
       if (contender.shard.resource === resource) contender.dispatch({ type: "tick" });
     }

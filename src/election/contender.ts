@@ -21,8 +21,10 @@ import {
   type ElectorEffect,
   type ElectorEvent,
   NEW_ELECTOR,
+  type ReadOutcome,
   type SentWrite,
   type Standing,
+  type WriteOutcome,
   step,
   validUntilMs,
   versionOf,
@@ -39,6 +41,9 @@ export interface ShardLife {
   /** Stop everything now; `vacated` once nothing runs any more. */
   lose(term: Term): void;
 }
+
+/** Makes the life of a shard; it says `vacated` when it must, and `look` when a gate was found closed by time. */
+export type LifeOf = (shard: Shard, vacated: () => void, look: () => void) => ShardLife;
 
 /** What all contenders of a coordinator share. */
 export interface ContenderContext {
@@ -75,10 +80,13 @@ export class Contender {
   #dispatching = false;
   #stopped = false;
 
-  constructor(shard: Shard, shared: ContenderContext, life: (vacated: () => void) => ShardLife) {
+  constructor(shard: Shard, shared: ContenderContext, life: (vacated: () => void, look: () => void) => ShardLife) {
     this.shard = shard;
     this.#shared = shared;
-    this.#life = life(() => this.dispatch({ type: "vacated" }));
+    this.#life = life(
+      () => this.dispatch({ type: "vacated" }),
+      () => this.dispatch({ type: "tick" }),
+    );
   }
 
   get elector(): Elector {
@@ -110,6 +118,7 @@ export class Contender {
 
   /** Takes an event in; one that arises while another is being handled waits its turn. */
   dispatch(event: ElectorEvent): void {
+    if (this.#stopped) return;
     this.#waiting.push(event);
     if (this.#dispatching) return;
     this.#dispatching = true;
@@ -215,24 +224,29 @@ export class Contender {
   }
 
   async #write(write: SentWrite, on: LeaseVersion | undefined): Promise<void> {
+    const answer = await this.#send(write, on);
+    if (answer.type === "ok" && write.kind === "release") this.#sayReleased(write);
+    this.dispatch({ type: "written", write, answer });
+  }
+
+  async #send(write: SentWrite, on: LeaseVersion | undefined): Promise<WriteOutcome> {
     const { store, clock, telemetry, trouble } = this.#shared;
+    const { leaseName } = this.shard;
     const role = { role: "shard" };
     try {
       const body = this.#body(write, on);
       const answer = on === undefined ? await store.create(body) : await store.update(body);
-      if (answer.type !== "ok")
-        telemetry.meter.increment("leader_election_slowpath_total", { name: this.shard.leaseName });
       telemetry.meter.increment("electorate_renewals_total", { ...role, result: answer.type });
       const tookMs = clock.monotonicMs() - write.sentAt.monotonicMs;
       if (answer.type === "ok") telemetry.meter.observe("electorate_renewal_duration_seconds", role, tookMs / 1000);
-      trouble.clear("lease-write");
-      if (answer.type === "ok" && write.kind === "release") this.#sayReleased(write);
-      this.dispatch({ type: "written", write, answer });
+      else telemetry.meter.increment("leader_election_slowpath_total", { name: leaseName });
+      trouble.clear("lease-write", leaseName);
+      return answer;
     } catch (error) {
       telemetry.meter.increment("electorate_renewals_total", { ...role, result: "failed" });
-      trouble.report("lease-write", `writing Lease ${this.shard.leaseName}`, error);
+      trouble.report("lease-write", `writing Lease ${leaseName}`, error, leaseName);
       const retryAfterMs = error instanceof ElectorateError ? (error.retryAfterMs ?? 0) : 0;
-      this.dispatch({ type: "written", write, answer: { type: "unknown", retryAfterMs } });
+      return { type: "unknown", retryAfterMs };
     }
   }
 
@@ -256,18 +270,27 @@ export class Contender {
   }
 
   async #read(): Promise<void> {
+    this.dispatch({ type: "read", answer: await this.#look() });
+  }
+
+  async #look(): Promise<ReadOutcome> {
     const { store, coordinator, trouble } = this.#shared;
+    const { leaseName } = this.shard;
     try {
-      const answer = await store.get(this.shard.leaseName);
-      if (answer.type === "missing") return this.dispatch({ type: "read", answer });
-      const owner = answer.version.labels[LABEL_COORDINATOR];
-      if (owner !== undefined && owner !== coordinator) this.#shared.refuse(foreignName(answer.version.name, owner));
+      const answer = await store.get(leaseName);
+      trouble.clear("lease-read", leaseName);
+      if (answer.type === "missing") return answer;
+      const { labels } = answer.version;
+      const owner = labels[LABEL_COORDINATOR];
+      if (owner !== undefined && owner !== coordinator) {
+        this.#shared.refuse(foreignName(leaseName, owner));
+        return { type: "unknown" };
+      }
       const wanted = Object.entries(shardLabels(coordinator, this.shard));
-      const labelled = wanted.every(([label, value]) => answer.version.labels[label] === value);
-      this.dispatch({ type: "read", answer: { ...answer, labelled: labelled || owner !== undefined } });
+      return { ...answer, labelled: wanted.every(([label, value]) => labels[label] === value) };
     } catch (error) {
-      trouble.report("lease-read", `reading Lease ${this.shard.leaseName}`, error);
-      this.dispatch({ type: "read", answer: { type: "unknown" } });
+      trouble.report("lease-read", `reading Lease ${leaseName}`, error, leaseName);
+      return { type: "unknown" };
     }
   }
 
@@ -276,8 +299,9 @@ export class Contender {
     const { store, coordinator, trouble } = this.#shared;
     try {
       await store.label(this.shard.leaseName, { labels: shardLabels(coordinator, this.shard) });
+      trouble.clear("lease-label", this.shard.leaseName);
     } catch (error) {
-      trouble.report("lease-label", `labelling Lease ${this.shard.leaseName}`, error);
+      trouble.report("lease-label", `labelling Lease ${this.shard.leaseName}`, error, this.shard.leaseName);
     }
     this.dispatch({ type: "labelled" });
   }

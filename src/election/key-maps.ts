@@ -19,8 +19,15 @@ export class KeyMaps {
     this.#ours = ours;
   }
 
-  /** Takes in what was observed of any shard Lease of the resource, ours by name or not. */
-  observe(leaseName: string, observation: Observation): void {
+  /** Takes in what was observed of any shard Lease of the resource, ours by name or not; true when that may change who may try or open. */
+  observe(leaseName: string, observation: Observation): boolean {
+    const inUse = this.#newest?.keyMap;
+    const untilMs = this.#othersUntilMs.get(leaseName);
+    this.#take(leaseName, observation);
+    return this.#newest?.keyMap !== inUse || this.#othersUntilMs.get(leaseName) !== untilMs;
+  }
+
+  #take(leaseName: string, observation: Observation): void {
     const { sight } = observation;
     const untilMs = this.#othersUntilMs.get(leaseName);
     if (sight.type !== "present") {
@@ -30,7 +37,8 @@ export class KeyMaps {
     }
     const { version } = sight;
     const keyMap = version.annotations[ANNOTATION_KEY_MAP];
-    this.#noteNewest(version, keyMap);
+    // A release says nothing of the map in use: it may be the retreat of somebody who found another one there.
+    if (isHeld(version.record)) this.#noteNewest(version, keyMap);
     if (isRelease(version.record)) {
       if (untilMs !== undefined) this.#othersUntilMs.set(leaseName, takeableFromMs(observation));
       return;
@@ -52,7 +60,7 @@ export class KeyMaps {
     return freeMs;
   }
 
-  /** False while a live, ready member serves the map that the newest Lease of the resource carries, and that is not ours. */
+  /** False while a live, ready member serves the map under which a Lease of the resource was last held, and that is not ours. */
   isPreferred(resource: string, roster: Roster, monotonicMs: number): boolean {
     const inUse = this.#newest?.keyMap;
     if (inUse === undefined || inUse === this.#ours) return true;

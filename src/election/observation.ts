@@ -39,8 +39,9 @@ export interface Arrival {
 
 /** The Lease is not there, as a complete list or a deletion on the watch showed. */
 export function observeAbsence(firstInstall: boolean, arrival: Arrival): Observation {
-  const untilMs = arrival.monotonicMs + arrival.absenceMs;
-  return { sight: { type: "absent", firstInstall }, heldUntilMs: 0, embargoUntilMs: untilMs };
+  const { monotonicMs, absenceMs } = arrival;
+  const sight: Sight = { type: "absent", firstInstall };
+  return { sight, heldUntilMs: monotonicMs, embargoUntilMs: monotonicMs + absenceMs };
 }
 
 /**
@@ -79,19 +80,12 @@ export function observeVersion(before: Observation, version: LeaseVersion, arriv
   const heldUntilMs = Math.max(before.heldUntilMs, nowMs + waitMs);
   const renewal = record.holder === known.record.holder && sameTransitions;
   if (renewal) return { ...before, sight, heldUntilMs };
-  if (mayBeTaken(before, known, version, arrival)) return { ...before, sight, heldUntilMs };
-  return { sight, ...embargo(before, nowMs + waitMs) };
-}
-
-/**
- * True when the new holder took what we would have taken ourselves: nobody before it can still act, so that its own release
- * later is free at once. Versions that we did not see could name somebody in between; then this is not known, except that a
- * released Lease whose holder changed exactly once can only have been taken.
- */
-function mayBeTaken(before: Observation, known: LeaseVersion, version: LeaseVersion, arrival: Arrival): boolean {
-  const changedOnce = version.record.transitions === known.record.transitions + 1;
-  if (isRelease(known.record)) return arrival.channel === "watch" || changedOnce;
-  return arrival.channel === "watch" && changedOnce && takeableFromMs(before) <= arrival.monotonicMs;
+  const changedOnce = record.transitions === known.record.transitions + 1;
+  if (isRelease(known.record) && (arrival.channel === "watch" || changedOnce)) return { ...before, sight, heldUntilMs };
+  // The watch jumps over nothing: whoever was named before this version cannot act longer than was counted for him. What
+  // came otherwise may have jumped over somebody who was named in between, and counts from now.
+  const othersUntilMs = arrival.channel === "watch" ? takeableFromMs(before) : nowMs + waitMs;
+  return { sight, heldUntilMs, embargoUntilMs: Math.max(before.embargoUntilMs, othersUntilMs) };
 }
 
 function embargo(before: Observation, untilMs: number): { heldUntilMs: number; embargoUntilMs: number } {
@@ -106,7 +100,7 @@ export function takeableFromMs(observation: Observation): number {
     case "unseen":
       return Number.POSITIVE_INFINITY;
     case "absent":
-      return sight.firstInstall ? Number.NEGATIVE_INFINITY : embargoUntilMs;
+      return sight.firstInstall ? heldUntilMs : embargoUntilMs;
     case "present":
       return Math.max(heldUntilMs, embargoUntilMs);
     default:

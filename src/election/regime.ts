@@ -9,6 +9,8 @@ export interface Regime {
   /** The terms that have begun and not ended. */
   readonly terms: readonly Term[];
   start(): void;
+  /** Brings the gauges that change with time alone up to date. */
+  sample(): void;
   /** The source of `resource` is warm: its shards may be opened. */
   prepare(resource: string, keyMap: string): void;
   /** Drains and gives up everything; false when `patience` aborted first and something still runs. */

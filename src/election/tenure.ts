@@ -1,37 +1,24 @@
 import type { LeaseTimings } from "../config/timings.ts";
-import { type KubeApi, LEASES } from "../kube/api.ts";
-import { ListWatch } from "../kube/list-watch.ts";
-import type { Transport } from "../kube/transport.ts";
-import { KubernetesLeaseStore } from "../lease/kubernetes.ts";
-import { ANNOTATION_STATE, type Identity, leaseSelector, type Shard } from "../lease/names.ts";
+import { ANNOTATION_STATE, type Identity, type Shard } from "../lease/names.ts";
+import { type OpenLeaseStoreOptions, openLeaseStore } from "../lease/open-store.ts";
+import type { LeaseStore } from "../lease/store.ts";
 import { MemberKeeper } from "../membership/keeper.ts";
 import { isLive } from "../membership/roster.ts";
-import { type Clock, sleep } from "../runtime/clock.ts";
+import { sleep } from "../runtime/clock.ts";
 import { Condition } from "../runtime/condition.ts";
 import { GateClock } from "../runtime/gate-clock.ts";
-import type { Randomness } from "../runtime/randomness.ts";
 import { Scope } from "../runtime/scope.ts";
-import type { Telemetry } from "../runtime/telemetry.ts";
-import type { TroubleLog } from "../runtime/trouble.ts";
 import { Campaign } from "./campaign.ts";
-import { foreignName, type ShardLife } from "./contender.ts";
+import { foreignName, type LifeOf } from "./contender.ts";
 import { Desk } from "./desk.ts";
 import type { Regime } from "./regime.ts";
 import type { Term } from "./term.ts";
 
-export interface TenureOptions {
-  readonly coordinator: string;
-  readonly namespace: string;
+export interface TenureOptions extends Omit<OpenLeaseStoreOptions, "retryPeriodMs" | "renewDeadlineMs"> {
   readonly identity: Identity;
   readonly timings: LeaseTimings;
   readonly shards: readonly Shard[];
-  readonly lifeOf: (shard: Shard, vacated: () => void) => ShardLife;
-  readonly api: KubeApi;
-  readonly transport: Transport;
-  readonly clock: Clock;
-  readonly randomness: Randomness;
-  readonly telemetry: Telemetry;
-  readonly trouble: TroubleLog;
+  readonly lifeOf: LifeOf;
 }
 
 /** After the draining mark was seen to be everybody's knowledge, so long until the member Lease goes. */
@@ -42,7 +29,7 @@ export class Tenure implements Regime {
   readonly #options: TenureOptions;
   readonly #condition = new Condition();
   readonly #warm = new Set<string>();
-  readonly #store: KubernetesLeaseStore;
+  readonly #store: LeaseStore;
   readonly #keeper: MemberKeeper;
   readonly #desk: Desk;
   readonly #campaign: Campaign;
@@ -53,12 +40,7 @@ export class Tenure implements Regime {
     this.#options = options;
     const { clock, timings, shards, lifeOf } = options;
     const changed = (): void => this.#condition.changed();
-    this.#store = new KubernetesLeaseStore({
-      api: options.api,
-      namespace: options.namespace,
-      deadlineMs: timings.retryPeriodMs,
-      feed: this.#feed(),
-    });
+    this.#store = openLeaseStore({ ...options, ...timings });
     this.#keeper = new MemberKeeper({ ...options, store: this.#store });
     this.#desk = new Desk({
       watch: this.#store.watch(),
@@ -89,12 +71,14 @@ export class Tenure implements Regime {
     return this.#desk.isListed;
   }
 
-  /** Live members by the state they declare, as this replica sees them. */
-  get members(): { readonly ready: number; readonly draining: number } {
-    const nowMs = this.#options.clock.monotonicMs();
+  sample(): void {
+    const { clock, telemetry } = this.#options;
+    const nowMs = clock.monotonicMs();
     const live = [...this.#desk.roster.values()].filter((member) => isLive(member, nowMs));
-    const ready = live.filter(({ state }) => state === "ready").length;
-    return { ready, draining: live.length - ready };
+    for (const state of ["ready", "draining"] as const) {
+      telemetry.meter.set("electorate_members", { state }, live.filter((member) => member.state === state).length);
+    }
+    this.#campaign.sample();
   }
 
   /** Aborts when the tenure cannot go on; `end` then says why. */
@@ -166,25 +150,5 @@ export class Tenure implements Regime {
       }
       await sleep(clock, timings.retryPeriodMs, signal);
     }
-  }
-
-  #feed(): ListWatch {
-    const { transport, namespace, coordinator, clock, randomness, timings, telemetry, trouble } = this.#options;
-    return new ListWatch({
-      transport,
-      resource: LEASES,
-      selection: { namespace, labelSelector: leaseSelector(coordinator) },
-      clock,
-      randomness,
-      deadlineMs: timings.renewDeadlineMs,
-      // Our own member Lease changes every retry period: silence for this long means that the line is dead.
-      idleLimitMs: timings.renewDeadlineMs,
-      backOff: { baseMs: timings.retryPeriodMs / 8, maxMs: timings.retryPeriodMs },
-      onTrouble: ({ error, during }) => {
-        telemetry.meter.increment("electorate_watch_restarts_total", { resource: "leases", reason: error.code });
-        trouble.report("lease-feed", `${during} of Leases in namespace ${namespace}`, error);
-      },
-      onHealthy: () => trouble.clear("lease-feed"),
-    });
   }
 }

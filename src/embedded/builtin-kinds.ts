@@ -24,7 +24,7 @@ import {
 } from "./event-kind.ts";
 import { decodeLease, leaseProblems } from "./lease-kind.ts";
 import { configKeyProblems } from "./names.ts";
-import { type FieldProblem, forbiddenValue } from "./refusal.ts";
+import { type FieldProblem, forbiddenValue, invalidValue } from "./refusal.ts";
 import { defineResource, type ResourceDefinition } from "./resources.ts";
 
 const ENVELOPE = ["kind", "apiVersion", "metadata"];
@@ -91,6 +91,27 @@ function completeNamespace(namespace: KubernetesObject): KubernetesObject {
 function completePod(pod: KubernetesObject): KubernetesObject {
   const status = isFields(pod.status) ? pod.status : {};
   return { ...pod, status: { phase: "Pending", ...status } };
+}
+
+/** Names that can be told from the others, and the one way to convert that there is. */
+function completeCustomResourceDefinition(crd: KubernetesObject): KubernetesObject {
+  const spec = isFields(crd.spec) ? crd.spec : {};
+  const names = isFields(spec.names) ? spec.names : {};
+  const kind = typeof names.kind === "string" ? names.kind : "";
+  return {
+    ...crd,
+    spec: {
+      conversion: { strategy: "None" },
+      ...spec,
+      names: { singular: kind.toLowerCase(), listKind: `${kind}List`, ...names },
+    },
+  };
+}
+
+function customResourceDefinitionProblems(crd: KubernetesObject): FieldProblem[] {
+  const wanted = `${textAt(crd, "spec", "names", "plural")}.${textAt(crd, "spec", "group")}`;
+  if (wanted === crd.metadata.name) return [];
+  return [invalidValue("metadata.name", crd.metadata.name, 'must be spec.names.plural+"."+spec.group')];
 }
 
 const statusKind = (group: string, plural: string, kind: string, shortName: string): ResourceDefinition =>
@@ -220,6 +241,8 @@ const CLUSTER_KINDS: readonly ResourceDefinition[] = [
     status: true,
     generation: true,
     unconditionalUpdate: false,
+    complete: completeCustomResourceDefinition,
+    validate: customResourceDefinitionProblems,
     columns: [
       NAME,
       column("Created At", "When it was created.", (crd) => textAt(crd, "metadata", "creationTimestamp")),

@@ -2,7 +2,8 @@
 import { type Authorizer, reviewOwnAccess, type User } from "./access.ts";
 import { isFields } from "./decode.ts";
 import { answerDiscovery } from "./discovery.ts";
-import { badRequest, methodNotAllowed } from "./refusal.ts";
+import { answerOpenApi } from "./openapi.ts";
+import { badRequest, methodNotAllowed, unsupportedMediaType } from "./refusal.ts";
 import type { ResourceRegistry } from "./resources.ts";
 import type { CoreRequest } from "./routes.ts";
 import { type Answer, jsonAnswer, textAnswer } from "./verbs.ts";
@@ -48,6 +49,8 @@ export function answerPath(path: PathRequest): Answer {
     case "api":
     case "apis":
       return answerDiscovery(segments, registry) ?? notServed();
+    case "openapi":
+      return answerOpenApi(segments, registry) ?? notServed();
     default:
       return notServed();
   }
@@ -57,6 +60,7 @@ const notServed = (): Answer => textAnswer(404, "404 page not found\n");
 
 function answerReview({ request, user, authorize }: PathRequest): Answer {
   if (request.method !== "POST") throw methodNotAllowed();
+  if (!(request.contentType ?? "application/json").startsWith("application/json")) throw unsupportedMediaType();
   let body: unknown;
   try {
     body = JSON.parse(request.body ?? "");

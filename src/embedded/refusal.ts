@@ -189,5 +189,8 @@ export function tooLargeResourceVersion(asked: number, current: number): Refusal
   });
 }
 
-export const unsupportedMediaType = (message = "415: Unsupported Media Type"): Refusal =>
-  new Refusal(415, "UnsupportedMediaType", message, {});
+/** `message` when the type is one that other kinds accept. */
+export const unsupportedMediaType = (message?: string): Refusal =>
+  message === undefined
+    ? new Refusal(415, "UnsupportedMediaType", "415: Unsupported Media Type", {})
+    : new Refusal(415, "UnsupportedMediaType", message);

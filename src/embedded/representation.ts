@@ -115,7 +115,9 @@ export class Representation {
       case "object": {
         const kind = `"kind":${JSON.stringify(this.resource.listKind)},"apiVersion":"${groupVersionOf(this.resource)}"`;
         const items = entries.map((entry) => this.#item(entry)).join(",");
-        return `{${kind},"metadata":${JSON.stringify(metadata)},"items":[${items}]}`;
+        // Lists of custom kinds always have the field.
+        const all = this.resource.custom ? { continue: "", ...metadata } : metadata;
+        return `{${kind},"metadata":${JSON.stringify(all)},"items":[${items}]}`;
       }
       case "metadata": {
         const items = entries.map((entry) => partial(entry.object)).join(",");

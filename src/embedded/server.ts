@@ -5,13 +5,15 @@
  * sent, so that a client keeps its connections as it would with a real API server.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { systemClock } from "../runtime/clock.ts";
-import { ElectorateError } from "../runtime/errors.ts";
+import { ElectorateError, messageOf } from "../runtime/errors.ts";
 import { systemRandomness } from "../runtime/randomness.ts";
 import { ApiServerCore, type ApiServerCoreOptions, type Outcome } from "./core.ts";
 import { type Kubeconfig, kubeconfigFor } from "./kubeconfig.ts";
+import { Refusal } from "./refusal.ts";
 import type { CoreRequest } from "./routes.ts";
+import { refusalAnswer } from "./verbs.ts";
 import type { Watch } from "./watch.ts";
 
 export interface ApiServerOptions extends Partial<ApiServerCoreOptions> {
@@ -40,6 +42,9 @@ export interface EmbeddedApiServer {
 /** Bodies larger than this are refused with 413, as on a real server. */
 const LARGEST_BODY_BYTES = 3 * 1024 * 1024;
 
+/** Watch lines that wait for a slow reader. */
+const LARGEST_BACKLOG_BYTES = 32 * 1024 * 1024;
+
 /** Starts an API server on a local port. */
 export async function startApiServer(options: ApiServerOptions = {}): Promise<EmbeddedApiServer> {
   const core =
@@ -50,7 +55,7 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Em
       randomness: options.randomness ?? systemRandomness,
     });
   const server = createServer({ keepAliveTimeout: 0 }, (request, response) => {
-    void serve(core, request, response);
+    serve(core, request, response).catch((error: unknown) => fail(response, error));
   });
   const host = options.host ?? "127.0.0.1";
   const port = await listen(server, host, options.port ?? 0);
@@ -67,9 +72,9 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Em
   };
 }
 
-const connections = new WeakMap<Server, Set<import("node:net").Socket>>();
+const connections = new WeakMap<Server, Set<Socket>>();
 
-function connectionsOf(server: Server): Set<import("node:net").Socket> {
+function connectionsOf(server: Server): Set<Socket> {
   let open = connections.get(server);
   if (open === undefined) {
     open = new Set();
@@ -114,6 +119,12 @@ async function serve(core: ApiServerCore, request: IncomingMessage, response: Se
     return;
   }
   core.exchange(coreRequest(request, body), (outcome) => answer(response, outcome));
+}
+
+/** A fault of this server itself. */
+function fail(response: ServerResponse, error: unknown): void {
+  if (response.headersSent) response.destroy();
+  else answer(response, refusalAnswer(new Refusal(500, "InternalError", messageOf(error))));
 }
 
 async function readBody(request: IncomingMessage): Promise<string | undefined> {
@@ -169,7 +180,11 @@ function answer(response: ServerResponse, outcome: Outcome): void {
 function follow(response: ServerResponse, watch: Watch): void {
   response.once("close", () => watch.close());
   watch.subscribe({
-    line: (line) => void response.write(`${line}\n`),
+    line: (line) => {
+      response.write(`${line}\n`);
+      // A reader that does not read is let go, or its backlog would grow without bound.
+      if (response.writableLength > LARGEST_BACKLOG_BYTES) watch.end("cut");
+    },
     end: (how) => {
       if (how === "cut") response.destroy();
       else response.end();

@@ -26,6 +26,7 @@ const CODES: ReadonlyMap<number, ErrorCode> = new Map([
   [429, "too-many-requests"],
 ]);
 
+/** 2xx. */
 export function isSuccess(status: number): boolean {
   return status >= 200 && status < 300;
 }
@@ -79,7 +80,7 @@ export function isFutureVersion(error: ElectorateError): boolean {
 }
 
 /** `Retry-After` as seconds or as an HTTP date, in milliseconds from now. */
-export function parseRetryAfter(header: string | undefined, wallMs: number): number | undefined {
+function parseRetryAfter(header: string | undefined, wallMs: number): number | undefined {
   if (header === undefined) return undefined;
   const text = header.trim();
   if (/^\d+$/.test(text)) return Number(text) * 1000;
@@ -93,6 +94,7 @@ function retryAfterOf(status: Readonly<Record<string, unknown>>): number | undef
   return typeof seconds === "number" && seconds > 0 ? seconds * 1000 : undefined;
 }
 
+/** Any JSON value. Throws `malformed-answer`. */
 export function parseJson(body: string, what: string): unknown {
   const parsed = parseOrUndefined(body);
   if (parsed === undefined) throw malformed(what, "the answer is not JSON");
@@ -109,6 +111,7 @@ export function parseObject(body: string, kind: string | undefined, what: string
   return parsed;
 }
 
+/** One page of a list; `continueToken` is empty on the last. */
 export interface ListPage {
   readonly objects: readonly KubernetesObject[];
   readonly resourceVersion: string;
@@ -137,14 +140,17 @@ export function parseListPage(body: string, what: string): ListPage {
   return { objects, resourceVersion, continueToken };
 }
 
+/** True for what can be named: an object with `metadata.name`. */
 export function isKubernetesObject(value: unknown): value is KubernetesObject {
   return isRecord(value) && isRecord(value.metadata) && typeof value.metadata.name === "string";
 }
 
+/** True for a JSON object. */
 export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** The error for an answer that cannot be understood. */
 export function malformed(what: string, why: string): ElectorateError {
   return new ElectorateError("malformed-answer", `${what}: ${why}; is this the address of a Kubernetes API server?`);
 }

@@ -2,6 +2,7 @@ import type { Randomness } from "../runtime/randomness.ts";
 
 /** Exponential back-off with jitter: pure arithmetic. */
 
+/** The first wait, and the longest. */
 export interface BackOff {
   readonly baseMs: number;
   readonly maxMs: number;

@@ -15,6 +15,7 @@ import type { ApiRequest, Transport } from "./transport.ts";
  * that is not what was asked for is `malformed-answer`; nothing is sent twice unless `patience` asks for it.
  */
 
+/** How a {@link KubeClient} works; every field has a default. */
 export interface KubeClientOptions {
   readonly clock?: Clock;
   readonly randomness?: Randomness;
@@ -26,6 +27,7 @@ export interface KubeClientOptions {
   readonly patience?: Patience;
 }
 
+/** The calls of {@link KubeApi} over any transport; see the head of this file for its promises. */
 export class KubeClient implements KubeApi {
   readonly #transport: Transport;
   readonly #clock: Clock;

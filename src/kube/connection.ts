@@ -10,6 +10,7 @@ import type { Transport } from "./transport.ts";
  * listed, or a slow write of a handler, must never stand in front of a renewal.
  */
 
+/** Where the credentials are found, and who asks. */
 export interface ConnectOptions extends CredentialSource {
   /** Named in the user agent, such as the coordinator's name. */
   readonly component: string;
@@ -20,6 +21,7 @@ export interface ConnectOptions extends CredentialSource {
   readonly onAnswer?: (answer: Answer) => void;
 }
 
+/** What `connect` gives: two transports to one API server, under one set of credentials. */
 export interface KubeConnection {
   /** Namespace of the context, or the pod's own. */
   readonly namespace: string;

@@ -18,6 +18,7 @@ export interface TlsMaterial {
 /** Header values; an array is sent as several headers of one name (`Impersonate-Group`). */
 export type CredentialHeaders = Readonly<Record<string, string | readonly string[]>>;
 
+/** What a transport needs to know of one user at one cluster. */
 export interface Credentials {
   /** URL of the API server with its path prefix and without a slash at the end. */
   readonly server: string;
@@ -35,6 +36,7 @@ export interface Credentials {
   describe(): string;
 }
 
+/** What {@link staticCredentials} takes: only the server is needed. */
 export interface StaticCredentials {
   readonly server: string;
   readonly token?: string;

@@ -18,11 +18,13 @@ const AGGREGATED = ["v2", "v2beta1"]
 /** A name that was not found is asked for again at most this often: a resource definition may be installed later. */
 const ASK_AGAIN_MS = 5_000;
 
+/** The deadline is that of each request of a discovery. */
 export interface DiscoveryOptions {
   readonly deadlineMs: number;
   readonly signal?: AbortSignal;
 }
 
+/** Finds resources by name and remembers what the server has. */
 export class Discovery {
   readonly #transport: Transport;
   readonly #clock: Clock;

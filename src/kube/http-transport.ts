@@ -27,6 +27,7 @@ export interface Answer {
   readonly code: string;
 }
 
+/** How an HTTP transport behaves; only `component` has no default. */
 export interface HttpTransportOptions {
   /** Named in the user agent. */
   readonly component: string;
@@ -48,6 +49,7 @@ const ERROR_BODY_BYTES = 4 * MEBIBYTE;
 const IDLE_CONNECTION_MS = 20_000;
 const TCP_KEEP_ALIVE_MS = 30_000;
 
+/** Opens no connection before the first request. Throws a TypeError when the server of `credentials` is not a URL. */
 export function createHttpTransport(credentials: Credentials, options: HttpTransportOptions): Transport {
   return new HttpTransport(credentials, options);
 }
@@ -237,7 +239,6 @@ class HttpTransport implements Transport {
     } catch (error) {
       throw exchange.failure(error);
     } finally {
-      exchange.abort("its reader has left");
       this.#end(exchange);
     }
   }

@@ -14,6 +14,7 @@ import { bearerTokenFile, impersonationHeaders } from "./kubeconfig-user.ts";
  * Order: what the caller names, `KUBECONFIG`, the pod's service account, `~/.kube/config`.
  */
 
+/** Where to look for a cluster; the usual places when empty. */
 export interface CredentialSource {
   /** Path of a kubeconfig. */
   readonly kubeconfig?: string;
@@ -57,6 +58,7 @@ interface Loaded {
   readonly folder: string;
 }
 
+/** Throws `invalid-configuration` when nothing is found, or what is found cannot be used. */
 export async function findAccess(source: CredentialSource): Promise<Access> {
   // Half a second of import: paid only by a process that really goes to a cluster by kubeconfig.
   const { KubeConfig } = await import("@kubernetes/client-node");

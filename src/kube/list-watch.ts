@@ -35,6 +35,7 @@ export interface FeedTrouble {
   readonly retryInMs: number;
 }
 
+/** What to follow, and how patiently; only `transport` and `resource` have no default. */
 export interface ListWatchOptions {
   readonly transport: Transport;
   readonly resource: ApiResource;
@@ -71,6 +72,7 @@ const DEFAULTS = {
   healthyAfterMs: 2_000,
 } as const;
 
+/** Follows one resource; see the head of this file for its promises. */
 export class ListWatch {
   readonly #options: ListWatchOptions & Required<Pick<ListWatchOptions, keyof typeof DEFAULTS>>;
   readonly #clock: Clock;

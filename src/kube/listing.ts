@@ -13,6 +13,7 @@ import type { Transport } from "./transport.ts";
  * so that it cannot expire again.
  */
 
+/** What to list. */
 export interface Listing {
   readonly resource: ApiResource;
   readonly selection: Selection;
@@ -28,6 +29,7 @@ export interface Listing {
   readonly transform?: ((object: KubernetesObject) => KubernetesObject) | undefined;
 }
 
+/** All objects of one moment, and that moment. */
 export interface Listed {
   readonly objects: KubernetesObject[];
   readonly resourceVersion: string;
@@ -35,8 +37,10 @@ export interface Listed {
 
 /** Accept header for metadata alone; a server that cannot do it sends whole objects. */
 export const METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1, application/json";
+/** The same for a watch. */
 export const METADATA_WATCH = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1, application/json";
 
+/** Throws the error of the first page that failed. */
 export async function listAll(transport: Transport, clock: Clock, listing: Listing): Promise<Listed> {
   try {
     return await listPages(transport, clock, listing, listing.pageSize ?? 500);

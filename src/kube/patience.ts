@@ -10,6 +10,7 @@ import type { ApiRequest, ApiResponse, Transport } from "./transport.ts";
  * goes through it: a repeated write would need the moment at which it was first sent.
  */
 
+/** What may be sent again, and how often. */
 export interface Patience {
   /** How often a GET is sent again after no answer, 429 or 5xx. Default 0. */
   readonly reads?: number;

@@ -16,11 +16,13 @@ export function objectPath(resource: ApiResource, namespace: string | undefined,
   return `${collectionPath(resource, namespace)}/${segment(name, "name")}`;
 }
 
+/** Throws `misuse` when a namespaced resource is asked for without a namespace. */
 export function requireNamespace(resource: ApiResource, namespace: string | undefined): void {
   if (!resource.namespaced || (namespace !== undefined && namespace !== "")) return;
   throw new ElectorateError("misuse", `${resource.plural} live in a namespace, and none was given`);
 }
 
+/** The selectors as query parameters; empty ones are left out. */
 export function selectionQuery(selection: Selection): Record<string, string> {
   const query: Record<string, string> = {};
   if (selection.labelSelector) query.labelSelector = selection.labelSelector;

@@ -12,6 +12,7 @@ export interface CatalogueEntry extends ApiResource {
   readonly shortNames: readonly string[];
 }
 
+/** What one discovery found. */
 export interface Catalogue {
   /** Groups in the server's order, core first, and within a group its preferred version first. */
   readonly entries: readonly CatalogueEntry[];

@@ -4,6 +4,7 @@
  * embedded API server's core.
  */
 
+/** One request, as every transport takes it. */
 export interface ApiRequest {
   readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   /** Path without query, starting with `/`. */
@@ -19,6 +20,7 @@ export interface ApiRequest {
   readonly signal?: AbortSignal;
 }
 
+/** One whole answer, of any status. */
 export interface ApiResponse {
   readonly status: number;
   /** Names in lower case. */

@@ -18,6 +18,7 @@ import { type BackOff, delayOf } from "./back-off.ts";
  * a position from which nothing can be read is given up for a list after a few tries.
  */
 
+/** What to do next, and what led to it. */
 export interface Course {
   readonly next: "list" | "watch";
   /** Wait before it. */
@@ -28,6 +29,7 @@ export interface Course {
   readonly barren: number;
 }
 
+/** A feed begins with a list. */
 export const FIRST_COURSE: Course = { next: "list", delayMs: 0, failures: 0, barren: 0 };
 
 /** What was seen of a watch before it ended. */
@@ -40,6 +42,7 @@ export interface WatchLife {
   readonly stood: boolean;
 }
 
+/** How a list or a watch ended. */
 export type Ending =
   | { readonly how: "listed" }
   | { readonly how: "list-failed"; readonly error: ElectorateError }
@@ -62,6 +65,7 @@ const SILENT_LIMIT = 2;
 /** A server that asks for a longer wait is asked again after this long all the same. */
 const LONGEST_RETRY_AFTER_MS = 60_000;
 
+/** The next course after `ending`. */
 export function courseAfter(course: Course, ending: Ending, backOff: BackOff, randomness: Randomness): Course {
   const failed = (next: Course["next"], error: ElectorateError, from: Course, firstIsFree = false): Course => {
     const failures = from.failures + 1;
@@ -112,7 +116,7 @@ function after(course: Course, life: WatchLife): Course {
   return isHealthy(life) ? { ...course, failures: 0 } : course;
 }
 
-export function isHealthy(life: WatchLife): boolean {
+function isHealthy(life: WatchLife): boolean {
   return life.progressed || life.stood;
 }
 

@@ -4,6 +4,7 @@ import type { KubernetesObject } from "./api.ts";
 
 /** What one line of a watch says: pure parsing. */
 
+/** One line, understood. */
 export type WatchLine =
   | { readonly type: "changed" | "deleted"; readonly object: KubernetesObject; readonly resourceVersion: string }
   | { readonly type: "bookmark"; readonly resourceVersion: string }

@@ -7,6 +7,7 @@ import type { Clock, Timer } from "../runtime/clock.ts";
  * the limit on silence counts only while we wait; neither timers nor reads are waited for after `interrupt`.
  */
 
+/** What came of waiting for a line. */
 export type Reading =
   | { readonly kind: "line"; readonly text: string }
   | { readonly kind: "end" }
@@ -14,6 +15,7 @@ export type Reading =
   | { readonly kind: "interrupted" }
   | { readonly kind: "cut"; readonly error: unknown };
 
+/** One watch, read line by line. */
 export class WatchReader {
   readonly #lines: AsyncIterator<string>;
   readonly #clock: Clock;

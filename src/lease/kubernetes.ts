@@ -28,12 +28,13 @@ export class KubernetesLeaseStore implements LeaseStore {
 
   async create(body: KubernetesObject): Promise<WriteAnswer> {
     const { api, deadlineMs } = this.#options;
+    // A 404 to a POST speaks of the namespace, never of the Lease: that is a trouble to report, not an answer.
     return orConflict(async () => ok(await api.create(LEASES, body, { deadlineMs })));
   }
 
   async update(body: KubernetesObject): Promise<WriteAnswer> {
     const { api, deadlineMs } = this.#options;
-    return orConflict(async () => ok(await api.update(LEASES, body, { deadlineMs })));
+    return orMissing(() => orConflict(async () => ok(await api.update(LEASES, body, { deadlineMs }))));
   }
 
   async remove(
@@ -41,10 +42,12 @@ export class KubernetesLeaseStore implements LeaseStore {
     version: { readonly uid: string; readonly resourceVersion: string },
   ): Promise<RemoveAnswer> {
     const { api, namespace, deadlineMs } = this.#options;
-    return orConflict(async () => {
-      await api.delete(LEASES, namespace, name, version, { deadlineMs });
-      return { type: "ok" };
-    });
+    return orMissing(() =>
+      orConflict(async () => {
+        await api.delete(LEASES, namespace, name, version, { deadlineMs });
+        return { type: "ok" };
+      }),
+    );
   }
 
   async label(
@@ -52,7 +55,9 @@ export class KubernetesLeaseStore implements LeaseStore {
     metadata: { readonly labels?: Record<string, string>; readonly annotations?: Record<string, string | null> },
   ): Promise<WriteAnswer> {
     const { api, namespace, deadlineMs } = this.#options;
-    return orConflict(async () => ok(await api.patch(LEASES, namespace, name, { metadata }, { deadlineMs })));
+    return orMissing(() =>
+      orConflict(async () => ok(await api.patch(LEASES, namespace, name, { metadata }, { deadlineMs }))),
+    );
   }
 
   async foreignCoordinators(coordinator: string): Promise<ReadonlyMap<string, string>> {
@@ -100,11 +105,9 @@ async function orMissing<Answer>(call: () => Promise<Answer>): Promise<Answer | 
   }
 }
 
-async function orConflict<Answer>(
-  call: () => Promise<Answer>,
-): Promise<Answer | { readonly type: "conflict" } | { readonly type: "missing" }> {
+async function orConflict<Answer>(call: () => Promise<Answer>): Promise<Answer | { readonly type: "conflict" }> {
   try {
-    return await orMissing(call);
+    return await call();
   } catch (error) {
     if (hasCode(error, "conflict")) return { type: "conflict" };
     throw error;

@@ -36,12 +36,15 @@ export interface ReconcileOutcome {
   readonly requeueAfterMs?: number;
 }
 
-// biome-ignore lint/suspicious/noConfusingVoidType: a handler that returns nothing is the common case and must type-check
 /**
  * A handler: brings the object of `request` to its wanted state and says when to look again, in milliseconds. It may be called
  * again for the same key at any time, never twice at once; it must stop when `context.signal` aborts.
  */
-export type Reconcile = (request: ReconcileRequest, context: ReconcileContext) => Promise<ReconcileOutcome | void>;
+export type Reconcile = (
+  request: ReconcileRequest,
+  context: ReconcileContext,
+  // biome-ignore lint/suspicious/noConfusingVoidType: a handler that returns nothing is the common case and must type-check
+) => Promise<ReconcileOutcome | void>;
 
 /** Thrown by a handler whose failure no retry can mend: logged and counted, not requeued. */
 export class TerminalError extends Error {

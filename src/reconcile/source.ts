@@ -143,7 +143,7 @@ class FedSource implements Source {
 
   #markSynced(followed: Followed): void {
     followed.synced = true;
-    if (this.#synced || [...this.#followed.values()].some(({ synced }) => !synced)) return;
+    if ([...this.#followed.values()].some(({ synced }) => !synced)) return;
     this.#synced = true;
     this.#sync.resolve();
   }

@@ -42,10 +42,7 @@ export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
   });
 }
 
-/**
- * The longest delay that Node's timers keep (2^31 - 1 ms, 24.8 days); a longer one would fire at once.
- * A timer set for longer fires after this long instead: every user of a timer compares the time again when it fires.
- */
+/** The longest delay that Node's timers keep (2^31 - 1 ms, 24.8 days); a longer one would fire at once. */
 const LONGEST_DELAY_MS = 2_147_483_647;
 
 /** The clocks of this process. */
@@ -54,7 +51,16 @@ export const systemClock: Clock = {
   monotonicMs: () => performance.now(),
   monotonicNs: () => process.hrtime.bigint(),
   timer(delayMs, callback) {
-    const handle = setTimeout(callback, Math.min(Math.max(delayMs, 0), LONGEST_DELAY_MS));
+    const dueMs = performance.now() + delayMs;
+    let handle: NodeJS.Timeout;
+    // Node cuts delays to whole milliseconds and counts them from a loop time of whole milliseconds, so that more than half of
+    // all timers fire up to 2 ms early: too early for whoever compares the time then and waits for nothing else.
+    const wait = (): void => {
+      const remainingMs = Math.max(0, dueMs - performance.now());
+      handle = setTimeout(fire, Math.min(Math.ceil(remainingMs), LONGEST_DELAY_MS));
+    };
+    const fire = (): void => (performance.now() < dueMs ? wait() : callback());
+    wait();
     return { cancel: () => clearTimeout(handle) };
   },
 };

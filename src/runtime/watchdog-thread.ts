@@ -1,4 +1,4 @@
-import { writeSync } from "node:fs";
+import { write } from "node:fs";
 import { parentPort, workerData } from "node:worker_threads";
 import type { Clock } from "./clock.ts";
 import { GateClock } from "./gate-clock.ts";
@@ -7,6 +7,8 @@ import { FIELDS_PER_SLOT, type WatchdogStart } from "./watchdog.ts";
 /** The thread behind `watchdog.ts`. It shares memory with the main thread and nothing else, and never waits for it. */
 
 const SAMPLE_EVERY_MS = 100;
+/** A full pipe may hold a line up for ever. */
+const LONGEST_WRITE_MS = 50;
 
 const start = workerData as WatchdogStart;
 const fields = new Float64Array(start.fields);
@@ -36,14 +38,21 @@ const watched: Watched[] = start.names.map(() => ({
   reported: false,
 }));
 
+/** Looks at every slot, and again when the nearest of them is due: sampling alone would end work up to a period too late. */
 function sample(): void {
   const nowMs = gateClock.latestMs();
+  let soonestMs = nowMs + SAMPLE_EVERY_MS;
   watched.forEach((slot, index) => {
     follow(slot, index, nowMs);
-    if (nowMs < slot.mustEndMs || slot.reported) return;
+    if (slot.reported) return;
+    if (nowMs < slot.mustEndMs) {
+      soonestMs = Math.min(soonestMs, slot.mustEndMs);
+      return;
+    }
     slot.reported = true;
     overrun(start.names[index] ?? "", nowMs - slot.mustEndMs);
   });
+  setTimeout(sample, Math.ceil(soonestMs - nowMs));
 }
 
 /** Takes a new publication over; one that is being written right now is read at the next sample. */
@@ -69,10 +78,14 @@ function overrun(shard: string, lateMs: number): void {
       ends ? "the process ends now, before another replica opens the shard" : "exclusivity is given up, as configured"
     }`,
   };
-  writeSync(2, `${JSON.stringify(line)}\n`);
-  // Nothing softer ends a process whose main thread does not run.
-  if (ends) process.kill(process.pid, "SIGKILL");
+  // Nothing softer ends a process whose main thread does not run. Whoever should read the line may be stuck, too: it is written
+  // without being waited for longer than this.
+  const end = (): void => {
+    if (ends) process.kill(process.pid, "SIGKILL");
+  };
+  setTimeout(end, LONGEST_WRITE_MS);
+  write(2, `${JSON.stringify(line)}\n`, end);
 }
 
-setInterval(sample, SAMPLE_EVERY_MS);
+sample();
 parentPort?.postMessage("watching");

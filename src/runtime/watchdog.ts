@@ -1,5 +1,6 @@
 import { Worker } from "node:worker_threads";
 import type { Clock } from "./clock.ts";
+import { ElectorateError } from "./errors.ts";
 
 /**
  * A handler that never yields blocks the very timer that would end it. So a thread of its own, without a Kubernetes client,
@@ -10,7 +11,7 @@ import type { Clock } from "./clock.ts";
  * while it is being written.
  */
 export interface Watchdog {
-  /** A place for one shard; `leave` frees it for ever. */
+  /** The place of one of the shards that the watchdog was started with; throws `misuse` for any other, whose work nobody would watch. */
   slot(shard: string): WatchdogSlot;
   close(): Promise<void>;
 }
@@ -61,13 +62,17 @@ export async function startWatchdog(
     thread.once("message", () => resolve());
     thread.once("error", reject);
   });
+  // Without a listener an error of the thread ends this process: nobody would notice work that is not watched any more.
+  thread.removeAllListeners("error");
   // It must not keep a process alive that has nothing else to do.
   thread.unref();
   const places = new Map(shards.map((shard, slot) => [shard, slot]));
   const writer = new SlotWriter(floats, new Int32Array(sequences), options.clock);
   return {
     slot(shard) {
-      const slot = places.get(shard) ?? -1;
+      const slot = places.get(shard);
+      if (slot === undefined)
+        throw new ElectorateError("misuse", `the watchdog was not started with a place for shard ${shard}`);
       return {
         arm: (remainingMs) => writer.write(slot, remainingMs),
         disarm: () => writer.write(slot, Number.POSITIVE_INFINITY),
@@ -91,7 +96,6 @@ class SlotWriter {
   }
 
   write(slot: number, remainingMs: number): void {
-    if (slot < 0) return;
     const at = slot * FIELDS_PER_SLOT;
     Atomics.add(this.#sequences, slot, 1);
     this.#fields[at] = remainingMs;

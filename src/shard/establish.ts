@@ -1,8 +1,8 @@
 import type { ResourceOptions } from "../config/options.ts";
-import type { ApiResource, KubeApi } from "../kube/api.ts";
+import { type ApiResource, type KubeApi, resourceName } from "../kube/api.ts";
 import { createResourceFinder } from "../reconcile/resource-finder.ts";
 import { type Clock, sleep } from "../runtime/clock.ts";
-import { hasCode } from "../runtime/errors.ts";
+import { ElectorateError, hasCode } from "../runtime/errors.ts";
 import type { TroubleLog } from "../runtime/trouble.ts";
 import { ShardSet, type ShardSetOptions } from "./shard-set.ts";
 
@@ -19,11 +19,20 @@ export interface EstablishOptions extends Omit<ShardSetOptions, "resource" | "op
  */
 export async function establish(options: EstablishOptions, signal: AbortSignal): Promise<ShardSet[]> {
   const finder = createResourceFinder(options.api);
-  return Promise.all(
-    options.resources.map(async (settings) => {
-      const resource = await find(settings.resource, options, signal);
-      return new ShardSet({ ...options, finder, resource, options: settings });
-    }),
+  const found = await Promise.all(
+    options.resources.map(async (settings) => ({ settings, resource: await find(settings.resource, options, signal) })),
+  );
+  refuseTwice(found.map(({ resource }) => resourceName(resource)));
+  return found.map(({ settings, resource }) => new ShardSet({ ...options, finder, resource, options: settings }));
+}
+
+/** Two entries of one resource would share its Leases, and neither would know what the other does under them. */
+function refuseTwice(names: readonly string[]): void {
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice === undefined) return;
+  throw new ElectorateError(
+    "invalid-configuration",
+    `resources names ${twice} twice, in two ways of writing it; give each resource one entry, with all its namespaces`,
   );
 }
 

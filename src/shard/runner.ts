@@ -51,20 +51,29 @@ export class ShardRunner implements ShardLife {
   readonly shard: Shard;
   readonly #context: RunnerContext;
   readonly #vacated: () => void;
+  readonly #look: () => void;
   readonly #watchdog: WatchdogSlot;
   /** Over all terms: a handler may outlive its own. */
   readonly #keysInWork = new KeysInWork();
   #life: Life = IDLE;
   #work: Work | undefined;
   #running = 0;
+  #drainedFromMs: number | undefined;
   #drainTimer: Timer | undefined;
   #overrunTimer: Timer | undefined;
 
-  constructor(shard: Shard, context: RunnerContext, watchdog: WatchdogSlot, vacated: () => void) {
+  constructor(
+    shard: Shard,
+    context: RunnerContext,
+    watchdog: WatchdogSlot,
+    vacated: () => void,
+    look: () => void = () => {},
+  ) {
     this.shard = shard;
     this.#context = context;
     this.#watchdog = watchdog;
     this.#vacated = vacated;
+    this.#look = look;
   }
 
   get phase(): Life["name"] {
@@ -88,6 +97,12 @@ export class ShardRunner implements ShardLife {
   /** Brings the gauges that change with time alone up to date. */
   sample(): void {
     this.#work?.queue.sample();
+    const labels = { shard: this.shard.id };
+    const { meter } = this.#context.telemetry;
+    const gate = this.#work?.term.gate;
+    if (gate === undefined || !Number.isFinite(gate.deadlineMs))
+      meter.forget("electorate_shard_gate_margin_seconds", labels);
+    else meter.set("electorate_shard_gate_margin_seconds", labels, gate.remainingMs() / 1000);
   }
 
   open(term: Term): void {
@@ -95,6 +110,7 @@ export class ShardRunner implements ShardLife {
   }
 
   drain(term: Term): void {
+    this.#drainedFromMs = this.#context.clock.monotonicMs();
     this.#dispatch({ type: "drain" }, term);
     this.#armDrain();
   }
@@ -149,6 +165,8 @@ export class ShardRunner implements ShardLife {
       keysInWork: this.#keysInWork,
       reconcile: this.#counted(),
       admits: () => term.gate.admits(),
+      // A worker that was refused has ended for good: the term must not go on without it.
+      refused: () => this.#look(),
       objectOf: (key) => source.objectOf(key),
     });
     this.#work = { term, queue, workers: run };
@@ -177,14 +195,19 @@ export class ShardRunner implements ShardLife {
   /** The handler, with the watchdog armed exactly while it runs. */
   #counted(): Reconcile {
     const { reconcile } = this.#context;
-    return async (request, context) => {
+    const end = (): void => {
+      this.#running -= 1;
+      if (this.#running === 0) this.#guard();
+    };
+    // Not an async function: a handler that throws before it returns a promise must be seen to do so.
+    return (request, context) => {
       this.#running += 1;
       if (this.#running === 1) this.#guard();
       try {
-        return await reconcile(request, context);
-      } finally {
-        this.#running -= 1;
-        if (this.#running === 0) this.#guard();
+        return Promise.resolve(reconcile(request, context)).finally(end);
+      } catch (error) {
+        end();
+        throw error;
       }
     };
   }
@@ -198,8 +221,17 @@ export class ShardRunner implements ShardLife {
     this.#drainTimer?.cancel();
     this.#guard();
     this.#work = undefined;
+    this.#noteDrain();
     this.#say("queue-stopped", term.epoch, "no work left");
     this.#vacated();
+  }
+
+  #noteDrain(): void {
+    if (this.#drainedFromMs === undefined) return;
+    const tookMs = this.#context.clock.monotonicMs() - this.#drainedFromMs;
+    this.#drainedFromMs = undefined;
+    const labels = { resource: this.shard.resource };
+    this.#context.telemetry.meter.observe("electorate_drain_duration_seconds", labels, tookMs / 1000);
   }
 
   #armDrain(): void {

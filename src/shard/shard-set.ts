@@ -1,22 +1,17 @@
 import type { ResourceOptions } from "../config/options.ts";
 import type { ShardLife } from "../election/contender.ts";
 import { type ApiResource, type KubeApi, resourceName } from "../kube/api.ts";
-import { ListWatch } from "../kube/list-watch.ts";
-import type { Transport } from "../kube/transport.ts";
 import { type Shard, shardsOf } from "../lease/names.ts";
 import { createKeyMap } from "../placement/key-map.ts";
+import { type FeedsOptions, feedsOf } from "../reconcile/feeds.ts";
 import { ReconcileMetrics } from "../reconcile/metrics.ts";
 import type { ResourceFinder } from "../reconcile/resource-finder.ts";
-import { createSource, type Feed, type Source } from "../reconcile/source.ts";
-import { dropManagedFields } from "../reconcile/transform.ts";
-import type { Clock } from "../runtime/clock.ts";
-import type { Randomness } from "../runtime/randomness.ts";
-import type { Telemetry } from "../runtime/telemetry.ts";
-import type { TroubleLog } from "../runtime/trouble.ts";
+import { createSource, type Source } from "../reconcile/source.ts";
 import type { Watchdog } from "../runtime/watchdog.ts";
 import { type RunnerContext, ShardRunner } from "./runner.ts";
 
-export interface ShardSetOptions {
+export interface ShardSetOptions
+  extends Pick<FeedsOptions, "transport" | "clock" | "randomness" | "telemetry" | "trouble"> {
   readonly coordinator: string;
   readonly identity: string;
   readonly resource: ApiResource;
@@ -24,12 +19,7 @@ export interface ShardSetOptions {
   readonly drainTimeoutMs: number;
   readonly quiesceMs: number;
   readonly api: KubeApi;
-  readonly transport: Transport;
   readonly finder: ResourceFinder;
-  readonly clock: Clock;
-  readonly randomness: Randomness;
-  readonly telemetry: Telemetry;
-  readonly trouble: TroubleLog;
   readonly overrun: RunnerContext["overrun"];
 }
 
@@ -50,7 +40,7 @@ export class ShardSet {
     this.shards = shardsOf(coordinator, resource, keyMap.count, keyMap.id);
     this.source = createSource({
       resource,
-      feeds: feedsOf(options),
+      feeds: feedsOf({ ...options, ...settings, resource }),
       buckets: keyMap,
       ...(settings.transform === undefined ? {} : { transform: settings.transform }),
       log: telemetry.log,
@@ -78,8 +68,8 @@ export class ShardSet {
   }
 
   /** The life of one of these shards; made once for each. */
-  lifeOf(shard: Shard, watchdog: Watchdog, vacated: () => void): ShardLife {
-    const runner = new ShardRunner(shard, this.#context, watchdog.slot(shard.id), vacated);
+  lifeOf(shard: Shard, watchdog: Watchdog, vacated: () => void, look: () => void): ShardLife {
+    const runner = new ShardRunner(shard, this.#context, watchdog.slot(shard.id), vacated, look);
     this.#runners[shard.bucket] = runner;
     return runner;
   }
@@ -94,34 +84,4 @@ export class ShardSet {
     meter.set("electorate_shards", labels, this.shards.length);
     meter.set("electorate_shards_owned", labels, this.runners.filter(({ phase }) => phase === "working").length);
   }
-}
-
-function feedsOf(options: ShardSetOptions): { readonly namespace?: string; readonly feed: Feed }[] {
-  const namespaces = options.options.namespaces ?? [];
-  if (namespaces.length === 0) return [{ feed: feedOf(options, undefined) }];
-  return namespaces.map((namespace) => ({ namespace, feed: feedOf(options, namespace) }));
-}
-
-function feedOf(options: ShardSetOptions, namespace: string | undefined): Feed {
-  const { resource, options: settings, transport, clock, randomness, telemetry, trouble } = options;
-  const name = resourceName(resource);
-  const kind = `source-${name}${namespace === undefined ? "" : `-${namespace}`}`;
-  return new ListWatch({
-    transport,
-    resource,
-    selection: {
-      ...(namespace === undefined ? {} : { namespace }),
-      ...(settings.labelSelector === undefined ? {} : { labelSelector: settings.labelSelector }),
-      ...(settings.fieldSelector === undefined ? {} : { fieldSelector: settings.fieldSelector }),
-    },
-    metadataOnly: settings.metadataOnly ?? false,
-    transform: dropManagedFields,
-    clock,
-    randomness,
-    onTrouble: ({ error, during }) => {
-      telemetry.meter.increment("electorate_watch_restarts_total", { resource: name, reason: error.code });
-      trouble.report(kind, `${during} of ${name}${namespace === undefined ? "" : ` in namespace ${namespace}`}`, error);
-    },
-    onHealthy: () => trouble.clear(kind),
-  });
 }

@@ -1,4 +1,4 @@
-import type { ShardLife } from "../election/contender.ts";
+import type { LifeOf, ShardLife } from "../election/contender.ts";
 import type { Regime } from "../election/regime.ts";
 import { Gate, Term } from "../election/term.ts";
 import type { Shard } from "../lease/names.ts";
@@ -8,7 +8,7 @@ import { GateClock } from "../runtime/gate-clock.ts";
 
 export interface UnelectedOptions {
   readonly shards: readonly Shard[];
-  readonly lifeOf: (shard: Shard, vacated: () => void) => ShardLife;
+  readonly lifeOf: LifeOf;
   readonly clock: Clock;
 }
 
@@ -35,6 +35,8 @@ export class Unelected implements Regime {
 
   start(): void {}
 
+  sample(): void {}
+
   prepare(resource: string): void {
     for (const open of this.#shards) if (open.shard.resource === resource) open.start();
   }
@@ -60,10 +62,15 @@ class OpenShard {
   readonly #own: Term;
   readonly #vacated = Promise.withResolvers<void>();
   #started = false;
+  #leaving = false;
 
   constructor(shard: Shard, clock: Clock, lifeOf: UnelectedOptions["lifeOf"]) {
     this.shard = shard;
-    this.#life = lifeOf(shard, () => this.#vacated.resolve());
+    this.#life = lifeOf(
+      shard,
+      () => this.#vacated.resolve(),
+      () => {},
+    );
     this.#own = new Term(shard.id, "0", new Gate(new GateClock(clock), Number.POSITIVE_INFINITY));
   }
 
@@ -72,11 +79,13 @@ class OpenShard {
   }
 
   start(): void {
+    if (this.#leaving) return;
     this.#started = true;
     this.#life.open(this.#own);
   }
 
   async drain(): Promise<void> {
+    this.#leaving = true;
     if (!this.#started) return;
     this.#own.gate.drain();
     this.#life.drain(this.#own);

@@ -124,19 +124,12 @@ const CLIENT_GO: readonly MetricDeclaration[] = [
     ["code", "method", "host"],
     "Number of HTTP requests, partitioned by status code, method, and host; code is <error> where no answer came",
   ),
-  histogram(
-    "rest_client_request_duration_seconds",
-    ["verb", "host"],
-    REQUEST_SECONDS,
-    "Request latency in seconds, partitioned by verb and host",
-  ),
 ];
 
 const OURS: readonly MetricDeclaration[] = [
   gauge("electorate_build_info", ["version"], "1, labelled with the version of electorate"),
   gauge("electorate_shards", ["resource"], "Shards of the resource in all"),
   gauge("electorate_shards_owned", ["resource"], "Shards of the resource whose gate is open on this replica"),
-  gauge("electorate_shards_wanted", ["resource"], "Shards of the resource that the plan gives this replica"),
   gauge("electorate_shards_unowned", ["resource"], "Shards of the resource that nobody holds, as this replica sees it"),
   gauge(
     "electorate_shards_blocked",
@@ -148,30 +141,6 @@ const OURS: readonly MetricDeclaration[] = [
     "electorate_transitions_total",
     ["event", "reason"],
     "Transitions of Leases, gates and queues on this replica",
-  ),
-  histogram(
-    "electorate_shard_unowned_seconds",
-    ["resource"],
-    OWNERSHIP_SECONDS,
-    "How long a shard had no owner until this replica opened it, where it saw the owner end",
-  ),
-  histogram(
-    "electorate_acquire_duration_seconds",
-    ["resource"],
-    OWNERSHIP_SECONDS,
-    "From the moment a shard could be taken until its gate was open here",
-  ),
-  histogram(
-    "electorate_handoff_duration_seconds",
-    ["resource"],
-    OWNERSHIP_SECONDS,
-    "From the gate's closing until the transfer was acknowledged",
-  ),
-  histogram(
-    "electorate_release_duration_seconds",
-    ["resource"],
-    OWNERSHIP_SECONDS,
-    "From the gate's closing until the release was acknowledged",
   ),
   histogram(
     "electorate_drain_duration_seconds",
@@ -191,20 +160,9 @@ const OURS: readonly MetricDeclaration[] = [
   ),
   histogram("electorate_renewal_duration_seconds", ["role"], REQUEST_SECONDS, "Round trip of an acknowledged renewal"),
   counter("electorate_watch_restarts_total", ["resource", "reason"], "Watches that had to be started again"),
-  counter("electorate_relists_total", ["resource"], "Lists made because a watch could not go on from where it was"),
   gauge("electorate_source_objects", ["resource"], "Objects in the read cache"),
   gauge("electorate_source_synced", ["resource"], "1 once the first list of the resource is complete"),
   counter("electorate_overruns_total", ["resource"], "Work that outlived the validity of its shard"),
-  counter(
-    "electorate_stale_completions_total",
-    ["resource"],
-    "Completions of work that belonged to an earlier term, dropped",
-  ),
-  counter(
-    "electorate_refused_writes_total",
-    ["resource"],
-    "Writes of handlers that were refused because their gate had closed",
-  ),
 ];
 
 export const METRICS: readonly MetricDeclaration[] = [...QUEUE, ...RECONCILE, ...CLIENT_GO, ...OURS];

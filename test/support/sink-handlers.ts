@@ -2,7 +2,8 @@
  * Handlers for replicas under test. What an object wants done with it stands in its annotations, so that a test can change it
  * while the replicas run; each run writes one line when it begins and one when it ends to the file of `SINK_FILE`.
  *
- *   test/work: quick (default) | sleep:<ms> | deaf:<ms> (sleeps on when told to stop) | block:<ms> (never yields) | write
+ *   test/work: quick (default) | sleep:<ms> | deaf:<ms> (sleeps on when told to stop) | block:<ms> (never yields)
+ *              | write (patches the object once for each term and round) | latewrite:<ms> (deaf, then the same)
  *   test/again: <ms> until the key is to be looked at again
  *   test/round: written into the lines, so that a test knows which version was worked on
  */
@@ -63,19 +64,21 @@ async function perform(
     case "block":
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, durationMs);
       return;
-    case "write": {
-      const { namespace, name } = request;
-      const patch = { metadata: { annotations: { "test/seen": `${context.epoch} ${round}` } } };
-      if (context.object?.metadata.annotations?.["test/seen"] === `${context.epoch} ${round}`) return;
-      await context.client.patch(
-        { namespace, name },
-        patch,
-        context.object === undefined ? {} : { of: context.object },
-      );
-      say("written", request, context, round);
-      return;
-    }
+    case "latewrite":
+      await delay(durationMs);
+      return write(request, context, round);
+    case "write":
+      return write(request, context, round);
     default:
       throw new Error(`there is no work called ${verb}`);
   }
+}
+
+async function write(request: ReconcileRequest, context: ReconcileContext, round: string): Promise<void> {
+  const { namespace, name } = request;
+  const { object, epoch, client } = context;
+  const seen = `${epoch} ${round}`;
+  if (object === undefined || object.metadata.annotations?.["test/seen"] === seen) return;
+  await client.patch({ namespace, name }, { metadata: { annotations: { "test/seen": seen } } }, { of: object });
+  say("written", request, context, round);
 }

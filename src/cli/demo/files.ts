@@ -61,7 +61,7 @@ export function replicaConfiguration(settings: Pick<DemoSettings, "buckets">): s
 const EXTENSION = import.meta.url.endsWith(".ts") ? "ts" : "js";
 
 /** Path of a module of this folder. */
-export function moduleOfDemo(name: string): string {
+function moduleOfDemo(name: string): string {
   return fileURLToPath(new URL(`${name}.${EXTENSION}`, import.meta.url));
 }
 

@@ -26,7 +26,7 @@ export const NAMESPACE = "default";
 export const DEMO_LEASE = { durationMs: 3_000, renewDeadlineMs: 2_000, retryPeriodMs: 500, clockRatio: 1.05 } as const;
 
 /** `3/2/0.5 s`. */
-export function timingsText(lease: { durationMs: number; renewDeadlineMs: number; retryPeriodMs: number }): string {
+function timingsText(lease: { durationMs: number; renewDeadlineMs: number; retryPeriodMs: number }): string {
   return `${[lease.durationMs, lease.renewDeadlineMs, lease.retryPeriodMs].map((ms) => ms / 1000).join("/")} s`;
 }
 

@@ -116,7 +116,7 @@ const BORDERLESS = Object.fromEntries(
     .split(" ")
     .map((part) => [part, ""]),
 );
-/** No line between two rows; the one below the head is drawn by the empty first row's border in neither case. */
+/** No line below the head: the frame and the bold head are enough. */
 const NO_ROW_LINES = { mid: "", "left-mid": "", "mid-mid": "", "right-mid": "" };
 
 export interface TableStyle {
@@ -155,9 +155,11 @@ function shardCells({ shard, holder, epoch, depth, lastGap }: ShardView, paint: 
   ];
 }
 
-function gapText({ gapMs, from, crash }: OwnerGap, paint: Paint): string {
+function gapText({ gapMs, from, to, crash }: OwnerGap, paint: Paint): string {
   const style = gapMs < 0 ? "red" : crash ? "yellow" : "green";
-  return `${paint(style, duration(gapMs))} after ${crash ? "a crash" : from}`;
+  // A replica that could not renew in time loses its shard, and may get it back.
+  const former = from === to ? "itself" : from;
+  return `${paint(style, duration(gapMs))} after ${crash ? "a crash" : former}`;
 }
 
 const MEMBER_MARKS = { starting: "◌", running: "●", leaving: "◐", stopped: "○", killed: "✖", crashed: "✖" } as const;

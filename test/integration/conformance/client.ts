@@ -159,8 +159,8 @@ export class WatchStream {
   async line(): Promise<string | undefined> {
     const timer = setTimeout(() => this.#abort.abort(new Error("the watch was silent for too long")), DEADLINE_MS);
     try {
-      const { done, value } = await this.#lines.next();
-      return done === true ? undefined : value;
+      const result = await this.#lines.next();
+      return result.done === true ? undefined : result.value;
     } finally {
       clearTimeout(timer);
     }

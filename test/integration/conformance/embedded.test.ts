@@ -1,5 +1,5 @@
-import type { PolicyRule } from "../../support/control-plane-access.ts";
 import { type Grant, grantedBy, startApiServer } from "../../../src/embedded/index.ts";
+import type { PolicyRule } from "../../support/control-plane-access.ts";
 import { ApiClient } from "./client.ts";
 import { conformance } from "./suite.ts";
 import type { Subject } from "./world.ts";
@@ -9,7 +9,13 @@ const ADMIN = { token: "admin-token", user: "admin" };
 const everything = (user: string): Grant => ({ user, verbs: ["*"], groups: ["*"], resources: ["*"] });
 
 const granted = (user: string, namespace: string, rules: readonly PolicyRule[]): Grant[] =>
-  rules.map(({ verbs, apiGroups, resources }) => ({ user, verbs, groups: apiGroups, resources, namespaces: [namespace] }));
+  rules.map(({ verbs, apiGroups, resources }) => ({
+    user,
+    verbs,
+    groups: apiGroups,
+    resources,
+    namespaces: [namespace],
+  }));
 
 async function start(): Promise<Subject> {
   const grants: Grant[] = [everything(ADMIN.user)];

@@ -68,12 +68,12 @@ export function conformance(
     });
     for (const [theme, cases] of Object.entries(THEMES)) {
       describe(theme, () => {
-        for (const one of cases) {
-          test(one.title, async (context) => {
+        for (const { title, run } of cases) {
+          test(title, async (context) => {
             unless.apply(context);
             const namespace = `c-${randomBytes(6).toString("hex")}`;
             ok(await subject.admin.post("/api/v1/namespaces", { metadata: { name: namespace } }), 201);
-            await one.run(worldOf(subject, namespace));
+            await run(worldOf(subject, namespace));
           });
         }
       });

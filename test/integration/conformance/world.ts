@@ -171,3 +171,10 @@ export async function created(api: ApiClient, collection: string, body: Body): P
 export function newer(later: string, earlier: string): boolean {
   return BigInt(later) > BigInt(earlier);
 }
+
+/** vitest's matchers, without their type `any`. */
+export const containing = (text: string): unknown => expect.stringContaining(text);
+export const matching = (pattern: RegExp): unknown => expect.stringMatching(pattern);
+export const including = (part: object): unknown => expect.objectContaining(part);
+export const among = (parts: readonly unknown[]): unknown => expect.arrayContaining([...parts]);
+export const anyText: unknown = expect.any(String);

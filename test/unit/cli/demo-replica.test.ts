@@ -10,11 +10,11 @@ import { systemClock } from "../../../src/runtime/clock.ts";
 const entry = fileURLToPath(new URL("../../support/demo-replica.ts", import.meta.url));
 const started: ReplicaProcess[] = [];
 
-function launch(mode: string): { replica: ReplicaProcess; journal: Journal; lines: Record<string, unknown>[] } {
-  const lines: Record<string, unknown>[] = [];
+function launch(mode: string): { replica: ReplicaProcess; journal: Journal; lines: Record<string, string>[] } {
+  const lines: Record<string, string>[] = [];
   const journal = new (class extends Journal {
     override line(replica: string, line: string): boolean {
-      lines.push(JSON.parse(line));
+      lines.push(JSON.parse(line) as Record<string, string>);
       return super.line(replica, line);
     }
   })(systemClock);
@@ -64,13 +64,13 @@ describe("a replica's reports", () => {
     journal.reconciles.forEach((reconcile, index) => {
       // The stamps of the demo lie between the handler's own and enclose what it wrote.
       const { startedNs, endedNs } = handlers[index]!;
-      const writtenNs = BigInt(String(patches[index]?.atNs ?? reconcile.startedNs));
+      const writtenNs = BigInt(patches[index]?.atNs ?? reconcile.startedNs);
       const order = [
-        BigInt(String(startedNs)),
+        BigInt(startedNs ?? 0),
         reconcile.startedNs,
         writtenNs,
         reconcile.endedNs ?? 0n,
-        BigInt(String(endedNs)),
+        BigInt(endedNs ?? 0),
       ];
       expect(order).toEqual([...order].sort((a, b) => (a < b ? -1 : 1)));
     });
@@ -121,7 +121,7 @@ describe("a replica whose demo was killed", () => {
     let childPid = 0;
     try {
       for await (const line of createInterface({ input: parent.stdout })) {
-        childPid = Number(JSON.parse(line).staying);
+        childPid = (JSON.parse(line) as { staying: number }).staying;
         break;
       }
       expect(isAlive(childPid)).toBe(true);

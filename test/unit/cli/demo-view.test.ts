@@ -120,7 +120,7 @@ describe("a shard's row", () => {
 
 describe("a gap's text", () => {
   it.each([
-    [3.14159, "3.1 ms"],
+    [3.149, "3.1 ms"],
     [0.04, "0.0 ms"],
     [2951.2, "2,951 ms"],
     [-1.5, "-1.5 ms"],

@@ -193,6 +193,12 @@ describe("a list", () => {
     expect(transport.lists).toBe(4);
   });
 
+  it("is not begun again when its first page is refused: that page was of no older moment", async () => {
+    const { client, transport } = clientOf([status(410, "Gone")]);
+    await expect(client.list(CONFIG_MAPS, {})).rejects.toMatchObject({ code: "gone" });
+    expect(transport.lists).toBe(1);
+  });
+
   it("does not follow a continue token that leads to itself for ever", async () => {
     const { client } = clientOf([list("7", ["a"], "same")]);
     await expect(client.list(CONFIG_MAPS, {})).rejects.toMatchObject({ code: "malformed-answer" });

@@ -1,3 +1,4 @@
+import { hash } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createKeyMap, MOST_BUCKETS } from "../../../src/placement/key-map.ts";
@@ -38,6 +39,19 @@ describe("an id is a promise: replicas of different releases that show one id ag
     expect(keyMap.count).toBe(count);
     expect(keys.map((key) => keyMap.bucketOf(key))).toEqual(buckets);
   });
+
+  it.each([
+    [8, "388597feda51bf8737d9b5e9dcd9c9ac2aad953e6306de302eb3c734e398dfdc"],
+    [16, "332b9ecdb8c6be08ff579db49fc78f8adcc014ddb8ad895502cda0d3d62bac56"],
+    [64, "6a96d672dc9072c0b95bd22aea87f38a7fb7356df07d04604641ef67bf902c33"],
+  ])(
+    "hashring-1/%i maps 20,000 keys as it always did, so that not even one point of the ring has moved",
+    (count, digest) => {
+      const keyMap = createKeyMap(count);
+      const buckets = KEYS.map((key) => keyMap.bucketOf(key)).join();
+      expect(hash("sha256", buckets)).toBe(digest);
+    },
+  );
 });
 
 describe("balance", () => {

@@ -117,6 +117,7 @@ describe("a closed queue", () => {
     queue.addAfter("e", 10);
     queue.addRateLimited("a");
     queue.done("a");
+    expect(clock.pendingTimers).toBe(0);
     await clock.advance(10_000);
     expect(await queue.take()).toBeUndefined();
     expect(queue.statistics).toEqual({ depth: 0, delayed: 0, inWork: 0, oldestAgeMs: 0 });

@@ -28,10 +28,12 @@ describe("outcomes", () => {
     const shard = new Shard();
     const handler = new Handler();
     const { queue } = shard.begin(handler.reconcile);
-    queue.add("a");
-    await shard.clock.advance(0);
+    queue.addRateLimited("a");
+    await shard.clock.advance(5);
+    expect(queue.failures("a")).toBe(1);
     handler.runs[0]?.end({ requeueAfterMs: 60_000 });
     await shard.clock.advance(59_999);
+    expect(queue.failures("a")).toBe(0);
     expect(handler.runs.length).toBe(1);
     await shard.clock.advance(1);
     expect(handler.runs.length).toBe(2);

@@ -65,6 +65,23 @@ describe("draining", () => {
     },
   );
 
+  it.each(["gate", "stop"])(
+    "a write refused during a drain is no failure, although no signal has fired yet (%s)",
+    async (what) => {
+      const shard = new Shard();
+      const handler = new Handler();
+      const { queue, gate, workers } = shard.begin(handler.reconcile);
+      queue.add("a");
+      await shard.clock.advance(0);
+      if (what === "gate") gate.open = false;
+      const stopped = what === "stop" ? workers.stop() : workers.idle();
+      handler.runs[0]?.fail(new ElectorateError("gate-closed", "the term has ended"));
+      await stopped;
+      expect(shard.errors()).toEqual([]);
+      expect(shard.results()).toMatchObject({ error: 0 });
+    },
+  );
+
   it("a genuine failure during a drain is still told, and an old term's gate-closed in an open term is retried", async () => {
     const shard = new Shard();
     const handler = new Handler();

@@ -147,6 +147,9 @@ describe("handlers that never wait", () => {
     for (let index = 0; index < 100; index++) queue.add(`key-${index}`);
     await shard.clock.advance(1_000);
     queue.add("one more");
+    // It is handled in this turn, and the timer that would see the next turn is armed.
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(shard.clock.pendingTimers).toBe(1);
     await workers.stop();
     await workers.ended;
     expect(shard.clock.pendingTimers).toBe(0);

@@ -1,6 +1,6 @@
 /** Who asks, what they may, and how they are told. */
 import { expect } from "vitest";
-import { type Case, configMap, created, lease, ok, refused, type World } from "../world.ts";
+import { type Case, configMap, containing, created, lease, ok, refused, type World } from "../world.ts";
 
 const REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
 const LEASE_RULE = { apiGroups: ["coordination.k8s.io"], resources: ["leases"] };
@@ -83,7 +83,7 @@ export const accessCases: readonly Case[] = [
       const { worker, user } = await account(world, ["list"]);
       ok(await worker.list(world.leases));
       refused(await worker.list(world.leases, { watch: "true" }), 403, "Forbidden", {
-        message: expect.stringContaining(`User "${user}" cannot watch resource "leases"`),
+        message: containing(`User "${user}" cannot watch resource "leases"`),
       });
       worker.close();
     },
@@ -93,7 +93,7 @@ export const accessCases: readonly Case[] = [
     async run(world) {
       const { worker } = await account(world, ["update"]);
       const { leases } = world;
-      const denied = (verb: string) => ({ message: expect.stringContaining(`cannot ${verb} resource "leases"`) });
+      const denied = (verb: string) => ({ message: containing(`cannot ${verb} resource "leases"`) });
       refused(await worker.patch(`${leases}/a`, {}), 403, "Forbidden", denied("patch"));
       refused(await worker.delete(`${leases}/a`), 403, "Forbidden", denied("delete"));
       refused(await worker.delete(leases), 403, "Forbidden", denied("deletecollection"));
@@ -135,9 +135,7 @@ export const accessCases: readonly Case[] = [
       const worker = api.as(token);
       ok(await worker.get(`${widgets}/a`));
       refused(await worker.put(`${widgets}/a/status`, { ...first, status: {} }), 403, "Forbidden", {
-        message: expect.stringContaining(
-          'cannot update resource "widgets/status" in API group "conformance.electorate.dev"',
-        ),
+        message: containing('cannot update resource "widgets/status" in API group "conformance.electorate.dev"'),
       });
       worker.close();
     },

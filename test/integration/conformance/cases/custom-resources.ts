@@ -1,7 +1,19 @@
 /** Custom kinds, from their definition on. */
 import { expect, vi } from "vitest";
 import type { Body } from "../client.ts";
-import { type Case, created, metadataOf, namesOf, ok, refused, WIDGET_GROUP, type World, widget } from "../world.ts";
+import {
+  among,
+  type Case,
+  created,
+  including,
+  metadataOf,
+  namesOf,
+  ok,
+  refused,
+  WIDGET_GROUP,
+  type World,
+  widget,
+} from "../world.ts";
 
 const DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 const BOUND = { timeout: 30_000, interval: 50 };
@@ -36,10 +48,13 @@ export const customResourceCases: readonly Case[] = [
     },
   },
   {
-    title: "a custom resource without kind or apiVersion is refused",
+    title: "a custom resource without kind or apiVersion is 400, and one of another kind 422",
     async run({ api, widgets }) {
       refused(await api.post(widgets, { metadata: { name: "a" } }), 400, "BadRequest");
-      refused(await api.post(widgets, { ...widget("a"), kind: "Other" }), 400, "BadRequest");
+      refused(await api.post(widgets, { ...widget("a"), apiVersion: `${WIDGET_GROUP}/v2` }), 400, "BadRequest");
+      refused(await api.post(widgets, { ...widget("a"), kind: "Other" }), 422, "Invalid", {
+        details: { causes: [{ reason: "FieldValueInvalid", field: "kind" }] },
+      });
     },
   },
   {
@@ -57,7 +72,7 @@ export const customResourceCases: readonly Case[] = [
       await vi.waitFor(async () => {
         expect(ok(await api.get(`${DEFINITIONS}/${name}`))).toMatchObject({
           status: {
-            conditions: expect.arrayContaining([expect.objectContaining({ type: "Established", status: "True" })]),
+            conditions: among([including({ type: "Established", status: "True" })]),
           },
         });
       }, BOUND);

@@ -1,6 +1,6 @@
 /** What the server says about itself. */
 import { expect } from "vitest";
-import { type Case, ok, refused, WIDGET_GROUP } from "../world.ts";
+import { among, type Case, including, matching, ok, refused, WIDGET_GROUP } from "../world.ts";
 
 const AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json";
 
@@ -17,8 +17,8 @@ export const discoveryCases: readonly Case[] = [
     async run({ api }) {
       expect(ok(await api.get("/version"))).toMatchObject({
         major: "1",
-        minor: expect.stringMatching(/^\d+/),
-        gitVersion: expect.stringMatching(/^v1\./),
+        minor: matching(/^\d+/),
+        gitVersion: matching(/^v1\./),
       });
     },
   },
@@ -33,17 +33,15 @@ export const discoveryCases: readonly Case[] = [
     async run({ api }) {
       const entry = (name: string) => {
         const version = { groupVersion: `${name}/v1`, version: "v1" };
-        return expect.objectContaining({
+        return including({
           name,
-          versions: expect.arrayContaining([version]),
+          versions: among([version]),
           preferredVersion: version,
         });
       };
       expect(ok(await api.get("/apis"))).toMatchObject({
         kind: "APIGroupList",
-        groups: expect.arrayContaining(
-          ["coordination.k8s.io", "events.k8s.io", "authorization.k8s.io", WIDGET_GROUP].map(entry),
-        ),
+        groups: among(["coordination.k8s.io", "events.k8s.io", "authorization.k8s.io", WIDGET_GROUP].map(entry)),
       });
     },
   },
@@ -68,15 +66,15 @@ export const discoveryCases: readonly Case[] = [
       });
       expect(ok(await api.get("/api/v1"))).toMatchObject({
         groupVersion: "v1",
-        resources: expect.arrayContaining([
-          expect.objectContaining({
+        resources: among([
+          including({
             name: "configmaps",
             kind: "ConfigMap",
             namespaced: true,
             shortNames: ["cm"],
             verbs,
           }),
-          expect.objectContaining({ name: "namespaces", kind: "Namespace", namespaced: false, shortNames: ["ns"] }),
+          including({ name: "namespaces", kind: "Namespace", namespaced: false, shortNames: ["ns"] }),
         ]),
       });
     },
@@ -101,18 +99,18 @@ export const discoveryCases: readonly Case[] = [
       expect(ok(reply)).toMatchObject({
         kind: "APIGroupDiscoveryList",
         apiVersion: "apidiscovery.k8s.io/v2",
-        items: expect.arrayContaining([
-          expect.objectContaining({
-            metadata: expect.objectContaining({ name: "coordination.k8s.io" }),
-            versions: expect.arrayContaining([
-              expect.objectContaining({
+        items: among([
+          including({
+            metadata: including({ name: "coordination.k8s.io" }),
+            versions: among([
+              including({
                 version: "v1",
-                resources: expect.arrayContaining([
-                  expect.objectContaining({
+                resources: among([
+                  including({
                     resource: "leases",
                     scope: "Namespaced",
                     singularResource: "lease",
-                    responseKind: expect.objectContaining({ kind: "Lease" }),
+                    responseKind: including({ kind: "Lease" }),
                   }),
                 ]),
               }),

@@ -99,7 +99,7 @@ export const eventCases: readonly Case[] = [
   {
     title: "an Event of events.k8s.io without eventTime is refused",
     async run(world) {
-      const body = groupedEvent(world.namespace, "e.1", { eventTime: undefined } as Body);
+      const body = groupedEvent(world.namespace, "e.1", { eventTime: undefined });
       refused(await world.api.post(grouped(world), body), 422, "Invalid");
     },
   },

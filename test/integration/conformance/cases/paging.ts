@@ -1,12 +1,15 @@
 /** Pages of lists: limit, continue tokens, and what they promise. */
 import { expect } from "vitest";
+import type { Body } from "../client.ts";
 import {
   type Case,
   configMap,
   created,
+  eventAbout,
   itemsOf,
   metadataOf,
   namesOf,
+  newer,
   ok,
   refused,
   versionOf,
@@ -24,7 +27,10 @@ async function fill({ api, namespace, configMaps }: World): Promise<void> {
     );
 }
 
-const tokenOf = (list: Parameters<typeof metadataOf>[0]): string => String(metadataOf(list)["continue"] ?? "");
+function tokenOf(list: Body): string {
+  const token = metadataOf(list)["continue"];
+  return typeof token === "string" ? token : "";
+}
 
 export const pagingCases: readonly Case[] = [
   {
@@ -164,6 +170,15 @@ export const pagingCases: readonly Case[] = [
       const rest = ok(await api.list(events, { limit: "2", continue: token }));
       expect(namesOf(rest)).toEqual(["d", "e"]);
       expect(newer(versionOf(rest), versionOf(first))).toBe(true);
+    },
+  },
+  {
+    title: "a limit is no limit for a list of any version: resourceVersion=0 answers everything at once",
+    async run(world) {
+      await fill(world);
+      const list = ok(await world.api.list(world.configMaps, { limit: "3", resourceVersion: "0" }));
+      expect(metadataOf(list)).not.toHaveProperty("continue");
+      expect(namesOf(list)).toEqual(NAMES);
     },
   },
 ];

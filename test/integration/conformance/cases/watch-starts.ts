@@ -56,6 +56,19 @@ export const watchStartCases: readonly Case[] = [
     },
   },
   {
+    title: "a watch from 0 that takes bookmarks is told where its beginning ends",
+    async run({ api, leases }) {
+      const first = await created(api, leases, lease("a"));
+      expect(namesOf(ok(await api.list(leases)))).toEqual(["a"]);
+      const watch = await api.watch(leases, { resourceVersion: "0", allowWatchBookmarks: "true" });
+      const [added, bookmark] = await watch.take(2);
+      expect(added).toEqual({ type: "ADDED", object: first });
+      expect(bookmark?.type).toBe("BOOKMARK");
+      expect(metadataOf(bookmark?.object ?? {})["annotations"]).toEqual({ "k8s.io/initial-events-end": "true" });
+      watch.close();
+    },
+  },
+  {
     title: "a selector holds for the state at the beginning, too",
     async run({ api, configMaps }) {
       await created(api, configMaps, configMap("a"));
@@ -137,7 +150,7 @@ export const watchStartCases: readonly Case[] = [
       expect(watch.status).toBe(200);
       const event = await watch.next();
       expect(event).toMatchObject({ type: "ERROR", object: EXPIRED });
-      expect(String(event.object["message"])).toContain("too old resource version");
+      expect(event.object["message"]).toMatch(/too old resource version/);
       expect(await watch.line()).toBeUndefined();
     },
   },
@@ -146,7 +159,7 @@ export const watchStartCases: readonly Case[] = [
     async run({ api, namespace, events, subject }) {
       // Events are the kind that the real server does not cache: these watches and pages go to etcd.
       const first = await created(api, events, eventAbout(namespace, "a"));
-      await created(api, events, eventAbout(namespace, "b"));
+      for (const name of ["b", "c"]) await created(api, events, eventAbout(namespace, name));
       await subject.compact();
       const watch = await api.watch(events, { resourceVersion: versionOf(first) });
       expect(watch.status).toBe(200);

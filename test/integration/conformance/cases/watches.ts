@@ -6,6 +6,7 @@ import {
   created,
   lease,
   metadataOf,
+  nameOf,
   newer,
   ok,
   uidOf,
@@ -166,7 +167,7 @@ export const watchCases: readonly Case[] = [
       ok(await api.delete(configMaps));
       const events = await watch.take(3);
       expect(events.map((event) => event.type)).toEqual(["DELETED", "DELETED", "DELETED"]);
-      expect(events.map((event) => metadataOf(event.object)["name"]).sort()).toEqual(["a", "b", "c"]);
+      expect(events.map((event) => nameOf(event.object)).sort()).toEqual(["a", "b", "c"]);
       watch.close();
     },
   },

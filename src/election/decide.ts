@@ -1,0 +1,235 @@
+import { compareResourceVersions } from "../kube/resource-version.ts";
+import { type LeaseRecord, nextRenewTime } from "../lease/record.ts";
+import {
+  type Elector,
+  type ElectorContext,
+  type ElectorEffect,
+  isOurs,
+  type LossReason,
+  type Phase,
+  type SentWrite,
+  validUntilMs,
+  versionOf,
+} from "./elector-state.ts";
+import { toRelease } from "./learn.ts";
+import { takeableFromMs } from "./observation.ts";
+
+/** Second half of a step: what follows from what is known and from the time. It looks at the state alone, never at an event. */
+
+/** One decision; the same object when there is nothing (more) to do now. */
+export function decide(elector: Elector, context: ElectorContext, effects: ElectorEffect[]): Elector {
+  if (elector.request === "read-due") {
+    effects.push({ type: "read" });
+    return { ...elector, request: "read" };
+  }
+  if (elector.request === "label-due") {
+    effects.push({ type: "label" });
+    return { ...elector, request: "label" };
+  }
+  switch (elector.phase.name) {
+    case "standby":
+      return decideStandby(elector, context, effects);
+    case "claiming":
+      return decideClaiming(elector, context, effects);
+    case "leading":
+    case "draining":
+      return decideHolding(elector, elector.phase, context, effects);
+    case "vacating":
+      return elector;
+    case "releasing":
+      return decideReleasing(elector, context, effects);
+    default:
+      return elector.phase satisfies never;
+  }
+}
+
+function decideStandby(elector: Elector, context: ElectorContext, effects: ElectorEffect[]): Elector {
+  const version = versionOf(elector);
+  if (!isEligible(context)) {
+    return version?.record.holder === context.identity ? toRelease(elector, version.resourceVersion) : elector;
+  }
+  // Nobody has written since we did: to go on is a late renewal, whatever time has passed.
+  if (isOurs(elector)) return { ...elector, phase: { name: "claiming" } };
+  if (context.now.monotonicMs < takeAtMs(elector, context) || !maySend(elector, context)) return elector;
+  return send(elector, "take", context, effects, { name: "claiming" });
+}
+
+function isEligible(context: ElectorContext): boolean {
+  const { leaves, contends, mayOpen } = context.standing;
+  return !leaves && contends && mayOpen;
+}
+
+/** Monotonic time from which on this replica may try to take the Lease from whoever had it. */
+function takeAtMs(elector: Elector, context: ElectorContext): number {
+  return takeableFromMs(elector.observation) + context.standing.rankDelayMs;
+}
+
+function decideClaiming(elector: Elector, context: ElectorContext, effects: ElectorEffect[]): Elector {
+  const version = versionOf(elector);
+  if (version === undefined || !isOurs(elector)) {
+    // The request is answered and its result in sight, or it was lost: then the Lease is judged from the beginning.
+    return elector.request === "none" ? { ...elector, phase: { name: "standby" } } : elector;
+  }
+  const epoch = version.resourceVersion;
+  if (!isEligible(context)) return elector.request === "none" ? toRelease(elector, epoch) : elector;
+  const open =
+    compareEchoed(elector, epoch) >= 0 &&
+    context.now.latestMs < validUntilMs(elector, context) &&
+    context.now.monotonicMs >= elector.observation.embargoUntilMs;
+  if (open) {
+    effects.push({ type: "acquired", epoch }, { type: "open", epoch });
+    return { ...elector, phase: { name: "leading", epoch } };
+  }
+  return renewWhenDue(elector, context, effects);
+}
+
+function compareEchoed(elector: Elector, resourceVersion: string): number {
+  return elector.echoed === "" ? -1 : compareResourceVersions(elector.echoed, resourceVersion);
+}
+
+/** Ends the term of a gate that time has closed. */
+export function expire(elector: Elector, context: ElectorContext, effects: ElectorEffect[]): Elector {
+  const { phase } = elector;
+  if (phase.name !== "leading" && phase.name !== "draining") return elector;
+  if (!isOurs(elector) || context.now.latestMs < validUntilMs(elector, context)) return elector;
+  return lose(elector, phase.epoch, "renew-deadline", effects);
+}
+
+function lose(elector: Elector, epoch: string, reason: LossReason, effects: ElectorEffect[]): Elector {
+  effects.push({ type: "lose", epoch, reason });
+  return { ...elector, phase: { name: "vacating", epoch } };
+}
+
+function decideHolding(
+  elector: Elector,
+  phase: Extract<Phase, { epoch: string }>,
+  context: ElectorContext,
+  effects: ElectorEffect[],
+): Elector {
+  const loss = lossOf(elector, context);
+  if (loss !== undefined) return lose(elector, phase.epoch, loss, effects);
+  if (phase.name === "leading" && context.standing.leaves) {
+    effects.push({ type: "drain", epoch: phase.epoch });
+    return { ...elector, phase: { name: "draining", epoch: phase.epoch } };
+  }
+  return renewWhenDue(elector, context, effects);
+}
+
+function lossOf(elector: Elector, context: ElectorContext): LossReason | undefined {
+  if (!isOurs(elector)) {
+    const version = versionOf(elector);
+    if (version === undefined) return "lease-deleted";
+    const { holder } = version.record;
+    return holder === "" || holder === context.identity ? "foreign-edit" : "foreign-holder";
+  }
+  return context.now.latestMs >= validUntilMs(elector, context) ? "renew-deadline" : undefined;
+}
+
+function decideReleasing(elector: Elector, context: ElectorContext, effects: ElectorEffect[]): Elector {
+  if (elector.own?.kind === "release") {
+    effects.push({ type: "released", write: elector.own });
+    return { ...elector, phase: { name: "standby" } };
+  }
+  if (versionOf(elector)?.record.holder !== context.identity) return { ...elector, phase: { name: "standby" } };
+  if (context.now.monotonicMs < releaseAtMs(elector) || !maySend(elector, context)) return elector;
+  return send(elector, "release", context, effects, elector.phase);
+}
+
+/**
+ * A release says that nobody works for the shard any more, and everybody believes it at once. Of a version that we did not write
+ * we know that only when it has been waited out.
+ */
+function releaseAtMs(elector: Elector): number {
+  return isOurs(elector) ? elector.observation.embargoUntilMs : takeableFromMs(elector.observation);
+}
+
+function renewWhenDue(elector: Elector, context: ElectorContext, effects: ElectorEffect[]): Elector {
+  return maySend(elector, context) ? send(elector, "renew", context, effects, elector.phase) : elector;
+}
+
+function maySend(elector: Elector, context: ElectorContext): boolean {
+  return elector.request === "none" && context.now.monotonicMs >= elector.writeAtMs;
+}
+
+// ---- writes --------------------------------------------------------------------------------------------------------
+
+function send(
+  elector: Elector,
+  kind: SentWrite["kind"],
+  context: ElectorContext,
+  effects: ElectorEffect[],
+  phase: Phase,
+): Elector {
+  const on = versionOf(elector);
+  const write: SentWrite = {
+    number: elector.writes + 1,
+    kind,
+    uid: on?.uid ?? "",
+    replaces: on?.resourceVersion ?? "",
+    record: recordOf(kind, on?.record, context),
+    sentAt: context.now,
+  };
+  effects.push({ type: "write", write, on });
+  return {
+    ...elector,
+    phase,
+    request: "write",
+    writes: write.number,
+    unresolved: withWrite(elector.unresolved, write),
+    writeAtMs: context.now.monotonicMs + paceMs(kind, context),
+  };
+}
+
+/**
+ * More lost answers in a row than any renew deadline allows. Of many writes on one version the first is the likeliest to have been
+ * applied, so that it is the last to be forgotten.
+ */
+const MOST_UNRESOLVED = 16;
+
+function withWrite(unresolved: readonly SentWrite[], write: SentWrite): readonly SentWrite[] {
+  if (unresolved.length < MOST_UNRESOLVED) return [...unresolved, write];
+  return [...unresolved.slice(0, 1), ...unresolved.slice(2), write];
+}
+
+/** After a take the first renewal comes at the shard's own place in the period, so that shards taken together do not renew together. */
+function paceMs(kind: SentWrite["kind"], context: ElectorContext): number {
+  return kind === "take" ? context.retryPeriodMs * (0.2 + 0.8 * context.phaseShift) : context.retryPeriodMs;
+}
+
+function recordOf(kind: SentWrite["kind"], before: LeaseRecord | undefined, context: ElectorContext): LeaseRecord {
+  const renewTime = nextRenewTime(context.now.wallMs, before?.renewTime ?? "");
+  const transitions = before?.transitions ?? 0;
+  if (kind === "release") return { holder: "", durationMs: 1000, acquireTime: renewTime, renewTime, transitions };
+  const renewal = before !== undefined && before.holder === context.identity;
+  return {
+    holder: context.identity,
+    durationMs: context.leaseDurationMs,
+    acquireTime: renewal && before.acquireTime !== "" && kind === "renew" ? before.acquireTime : renewTime,
+    renewTime,
+    transitions: before === undefined || renewal ? transitions : transitions + 1,
+  };
+}
+
+/** Monotonic time of the next moment at which `step` has something to decide although nothing happens; infinite for never. */
+export function wakeAtMs(elector: Elector, context: ElectorContext): number {
+  const { now } = context;
+  const writeAtMs = elector.request === "none" ? elector.writeAtMs : Number.POSITIVE_INFINITY;
+  const validForMs = validUntilMs(elector, context) - now.latestMs;
+  switch (elector.phase.name) {
+    case "standby":
+      return isEligible(context) ? Math.max(takeAtMs(elector, context), writeAtMs) : Number.POSITIVE_INFINITY;
+    case "claiming": {
+      const embargoMs = elector.observation.embargoUntilMs;
+      return embargoMs > now.monotonicMs ? Math.min(embargoMs, writeAtMs) : writeAtMs;
+    }
+    case "leading":
+    case "draining":
+      return Math.min(now.monotonicMs + Math.max(0, validForMs), writeAtMs);
+    case "vacating":
+      return Number.POSITIVE_INFINITY;
+    case "releasing":
+      return Math.max(releaseAtMs(elector), writeAtMs);
+    default:
+      return elector.phase satisfies never;
+  }
+}

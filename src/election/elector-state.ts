@@ -1,0 +1,131 @@
+import type { LeaseRecord, LeaseVersion } from "../lease/record.ts";
+import type { Instant } from "../runtime/gate-clock.ts";
+import { type Observation, UNSEEN } from "./observation.ts";
+
+/** The elector as data: what it has seen, what it wrote, and what can be derived from both. `elector.ts` says how it moves. */
+export interface Elector {
+  readonly observation: Observation;
+  /** Our write that made the record in sight; `undefined` when somebody else made it, or when that is in doubt. */
+  readonly own: SentWrite | undefined;
+  /** Newest resourceVersion of this Lease that came by list or watch; empty before the first. */
+  readonly echoed: string;
+  /** Writes that may have been applied, or may still be, although no version in sight shows them. */
+  readonly unresolved: readonly SentWrite[];
+  readonly request: Request;
+  /** Monotonic. No write is sent before. */
+  readonly writeAtMs: number;
+  readonly phase: Phase;
+  readonly writes: number;
+}
+
+export type Phase =
+  | { readonly name: "standby" }
+  | { readonly name: "claiming" }
+  | { readonly name: "leading"; readonly epoch: string }
+  | { readonly name: "draining"; readonly epoch: string }
+  /** The term has ended, its work has not. Nothing is claimed before it has. */
+  | { readonly name: "vacating"; readonly epoch: string }
+  | { readonly name: "releasing"; readonly epoch: string };
+
+export type Request = "none" | "write" | "read-due" | "read" | "label-due" | "label";
+
+export interface SentWrite {
+  readonly number: number;
+  readonly kind: "take" | "renew" | "release";
+  /** Empty for a creation, whose uid the server chooses. */
+  readonly uid: string;
+  /** resourceVersion that it replaces; empty for a creation. */
+  readonly replaces: string;
+  readonly record: LeaseRecord;
+  readonly sentAt: Instant;
+}
+
+export type ElectorEvent =
+  | { readonly type: "seen"; readonly version: LeaseVersion; readonly channel: "watch" | "list" }
+  | { readonly type: "absent"; readonly channel: "watch" | "list"; readonly firstInstall: boolean }
+  | { readonly type: "written"; readonly write: SentWrite; readonly answer: WriteOutcome }
+  | { readonly type: "read"; readonly answer: ReadOutcome }
+  /** The Lease got our labels (or did not); what it says will come by the watch. */
+  | { readonly type: "labelled" }
+  /** The last piece of work of the ended or draining term is over. */
+  | { readonly type: "vacated" }
+  /** Nothing happened but time, or somebody's standing changed. */
+  | { readonly type: "tick" };
+
+export type WriteOutcome =
+  | { readonly type: "ok"; readonly version: LeaseVersion }
+  | { readonly type: "conflict" }
+  | { readonly type: "missing" }
+  /** Not applied, or nobody knows; `retryAfterMs` is when it is worth trying again, 0 when the server did not say. */
+  | { readonly type: "unknown"; readonly retryAfterMs: number };
+
+export type ReadOutcome =
+  | { readonly type: "ok"; readonly version: LeaseVersion; readonly labelled: boolean }
+  | { readonly type: "missing" }
+  | { readonly type: "unknown" };
+
+/** What the rest of the coordinator says about this shard now. */
+export interface Standing {
+  /** This replica stops: what it holds is drained and released, and nothing is taken. */
+  readonly leaves: boolean;
+  /** This replica may take the shard: its source is warm, and no other key map is preferred. */
+  readonly contends: boolean;
+  /** No Lease of the resource is held under another key map. */
+  readonly mayOpen: boolean;
+  /** How long this replica lets better-ranked members go first. */
+  readonly rankDelayMs: number;
+  /** See {@link Arrival.absenceMs}. */
+  readonly absenceMs: number;
+}
+
+export interface ElectorContext {
+  readonly now: Instant;
+  readonly identity: string;
+  readonly leaseDurationMs: number;
+  readonly renewDeadlineMs: number;
+  readonly retryPeriodMs: number;
+  /** This shard's place in the retry period, in [0, 1): renewals of many shards are spread by it. */
+  readonly phaseShift: number;
+  readonly standing: Standing;
+}
+
+export type LossReason = "renew-deadline" | "foreign-holder" | "foreign-edit" | "lease-deleted";
+
+export type ElectorEffect =
+  | { readonly type: "write"; readonly write: SentWrite; readonly on: LeaseVersion | undefined }
+  | { readonly type: "read" }
+  | { readonly type: "label" }
+  /** Our name stands in the Lease by an acknowledged write of ours. */
+  | { readonly type: "acquired"; readonly epoch: string }
+  | { readonly type: "open"; readonly epoch: string }
+  /** No new work; what runs may end under the gate's deadline, which renewals go on to move. */
+  | { readonly type: "drain"; readonly epoch: string }
+  /** The term is over: whatever still runs must stop. */
+  | { readonly type: "lose"; readonly epoch: string; readonly reason: LossReason }
+  | { readonly type: "released"; readonly write: SentWrite };
+
+export const NEW_ELECTOR: Elector = {
+  observation: UNSEEN,
+  own: undefined,
+  echoed: "",
+  unresolved: [],
+  request: "none",
+  writeAtMs: Number.NEGATIVE_INFINITY,
+  phase: { name: "standby" },
+  writes: 0,
+};
+
+/** The version in sight, if there is one. */
+export function versionOf(elector: Elector): LeaseVersion | undefined {
+  return elector.observation.sight.type === "present" ? elector.observation.sight.version : undefined;
+}
+
+/** True while the newest version in sight names us by a write of ours. */
+export function isOurs(elector: Elector): elector is Elector & { readonly own: SentWrite } {
+  return elector.own !== undefined && elector.own.kind !== "release";
+}
+
+/** On the gate clock: until when the newest acknowledged write lets this process act. */
+export function validUntilMs(elector: Elector, context: Pick<ElectorContext, "renewDeadlineMs">): number {
+  return isOurs(elector) ? elector.own.sentAt.earliestMs + context.renewDeadlineMs : Number.NEGATIVE_INFINITY;
+}

@@ -1,0 +1,165 @@
+import { compareResourceVersions, isResourceVersion } from "../kube/resource-version.ts";
+import { isRelease, type LeaseVersion, sameRecord } from "../lease/record.ts";
+import {
+  type Elector,
+  type ElectorContext,
+  type ElectorEvent,
+  type ReadOutcome,
+  type SentWrite,
+  versionOf,
+  type WriteOutcome,
+} from "./elector-state.ts";
+import { type Arrival, type Channel, type Observation, observeAbsence, observeVersion } from "./observation.ts";
+
+/** First half of a step: what happened, taken into what is known. Nothing is decided here but whose record is in sight. */
+export function learn(elector: Elector, event: ElectorEvent, context: ElectorContext): Elector {
+  switch (event.type) {
+    case "seen":
+      return learnVersion(elector, event.version, event.channel, context);
+    case "absent":
+      return learnAbsence(elector, event, context);
+    case "written":
+      return learnAnswer({ ...elector, request: "none" }, event.write, event.answer, context);
+    case "read":
+      return learnRead({ ...elector, request: "none" }, event.answer, context);
+    case "labelled":
+      return { ...elector, request: "none", writeAtMs: context.now.monotonicMs + context.retryPeriodMs };
+    case "vacated":
+      return learnVacated(elector);
+    case "tick":
+      return elector;
+    default:
+      return event satisfies never;
+  }
+}
+
+function learnVersion(elector: Elector, version: LeaseVersion, channel: Channel, context: ElectorContext): Elector {
+  const { resourceVersion } = version;
+  // A version that cannot be ordered is never newer than anything; in doubt nothing of ours stands.
+  if (!isResourceVersion(resourceVersion)) return { ...elector, own: undefined };
+  const echoed = channel === "read" ? elector.echoed : resourceVersion;
+  const known = versionOf(elector);
+  if (known !== undefined && compareResourceVersions(resourceVersion, known.resourceVersion) <= 0) {
+    return { ...elector, echoed };
+  }
+
+  const sameUid = known !== undefined && known.uid === version.uid;
+  // A new uid is believed from list and watch only: what a read jumped over could name somebody who still acts.
+  if (!sameUid && channel === "read") return { ...elector, own: undefined };
+
+  const own =
+    known !== undefined && sameUid && elector.own !== undefined && sameRecord(version.record, known.record)
+      ? elector.own
+      : elector.unresolved.find((write) => made(write, version));
+  const unresolved = elector.unresolved.filter(
+    (write) => write.replaces !== "" && compareResourceVersions(write.replaces, resourceVersion) >= 0,
+  );
+  const observation =
+    own === undefined || (channel === "list" && !sameUid)
+      ? observeVersion(elector.observation, version, arrivalOf(channel, context))
+      : observeOwn(elector.observation, version, context);
+  // Somebody else wrote: what our own last write was paced for is past.
+  const writeAtMs = own === undefined ? Number.NEGATIVE_INFINITY : elector.writeAtMs;
+  return { ...elector, observation, own, unresolved, echoed, writeAtMs };
+}
+
+/** True when `version` is what `write` left behind. Nothing but these three tells a write whose answer was lost from somebody's edit. */
+function made(write: SentWrite, version: LeaseVersion): boolean {
+  return (
+    (write.uid === "" || write.uid === version.uid) &&
+    write.record.holder === version.record.holder &&
+    write.record.transitions === version.record.transitions &&
+    write.record.renewTime === version.record.renewTime
+  );
+}
+
+function observeOwn(before: Observation, version: LeaseVersion, context: ElectorContext): Observation {
+  const firstInstall = before.sight.type === "absent" && before.sight.firstInstall;
+  const nowMs = context.now.monotonicMs;
+  return {
+    sight: { type: "present", version },
+    heldUntilMs: isRelease(version.record) ? nowMs : nowMs + context.leaseDurationMs,
+    embargoUntilMs: firstInstall ? Number.NEGATIVE_INFINITY : before.embargoUntilMs,
+  };
+}
+
+function arrivalOf(channel: Channel, context: ElectorContext): Arrival {
+  return {
+    channel,
+    monotonicMs: context.now.monotonicMs,
+    leaseDurationMs: context.leaseDurationMs,
+    absenceMs: context.standing.absenceMs,
+  };
+}
+
+function learnAbsence(
+  elector: Elector,
+  event: Extract<ElectorEvent, { type: "absent" }>,
+  context: ElectorContext,
+): Elector {
+  const observation = observeAbsence(event.firstInstall, arrivalOf(event.channel, context));
+  return { ...elector, observation, own: undefined, unresolved: elector.unresolved.filter((w) => w.replaces === "") };
+}
+
+function learnAnswer(elector: Elector, write: SentWrite, answer: WriteOutcome, context: ElectorContext): Elector {
+  switch (answer.type) {
+    case "ok": {
+      // The uid of a creation is new, so it is believed when the watch shows it.
+      // One that is not above what it replaced changed nothing, and proves nothing.
+      const { resourceVersion } = answer.version;
+      const proves =
+        write.uid !== "" &&
+        isResourceVersion(resourceVersion) &&
+        compareResourceVersions(resourceVersion, write.replaces) > 0;
+      return proves ? learnVersion(elector, answer.version, "read", context) : elector;
+    }
+    case "conflict":
+    case "missing":
+      return isReplaced(elector, write) ? elector : { ...elector, request: "read-due" };
+    case "unknown": {
+      // A server that asks for an hour must not get it: the Lease would be lost, or free and untaken, for as long.
+      const retryAfterMs = Math.min(answer.retryAfterMs, 2 * context.retryPeriodMs);
+      const writeAtMs = Math.max(elector.writeAtMs, context.now.monotonicMs + retryAfterMs);
+      return { ...elector, writeAtMs };
+    }
+    default:
+      return answer satisfies never;
+  }
+}
+
+/** True when a newer version than the one that `write` was to replace is in sight already, so that a conflict is no news. */
+function isReplaced(elector: Elector, write: SentWrite): boolean {
+  const known = versionOf(elector);
+  if (known === undefined) return write.replaces !== "";
+  return write.replaces === "" || compareResourceVersions(known.resourceVersion, write.replaces) > 0;
+}
+
+function learnRead(elector: Elector, answer: ReadOutcome, context: ElectorContext): Elector {
+  switch (answer.type) {
+    case "ok":
+      if (!answer.labelled) return { ...elector, own: undefined, request: "label-due" };
+      return learnVersion(elector, answer.version, "read", context);
+    case "missing":
+      // Gone as far as this read can tell: enough to stop, not enough to begin the wait for an absence.
+      return { ...elector, own: undefined };
+    case "unknown":
+      return elector;
+    default:
+      return answer satisfies never;
+  }
+}
+
+function learnVacated(elector: Elector): Elector {
+  switch (elector.phase.name) {
+    case "vacating":
+      return { ...elector, phase: { name: "standby" } };
+    case "draining":
+      return toRelease(elector, elector.phase.epoch);
+    default:
+      return elector;
+  }
+}
+
+export function toRelease(elector: Elector, epoch: string): Elector {
+  return { ...elector, phase: { name: "releasing", epoch }, writeAtMs: Number.NEGATIVE_INFINITY };
+}

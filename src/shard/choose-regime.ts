@@ -1,0 +1,39 @@
+import type { Settings } from "../config/settings.ts";
+import type { LifeOf } from "../election/contender.ts";
+import type { Regime } from "../election/regime.ts";
+import { Tenure, type TenureOptions } from "../election/tenure.ts";
+import type { Shard } from "../lease/names.ts";
+import { systemClock } from "../runtime/clock.ts";
+import { ElectorateError } from "../runtime/errors.ts";
+import type { Scope } from "../runtime/scope.ts";
+import { noWatchdog, startWatchdog, type Watchdog } from "../runtime/watchdog.ts";
+import type { ShardSet } from "./shard-set.ts";
+import { Unelected } from "./unelected.ts";
+
+export interface ChooseRegimeOptions extends Omit<TenureOptions, "shards" | "lifeOf"> {
+  readonly settings: Settings;
+  readonly sets: readonly ShardSet[];
+}
+
+/** Elected or not, as the settings say; `scope` ends what is started for it. */
+export async function chooseRegime(options: ChooseRegimeOptions, scope: Scope): Promise<Regime> {
+  const { sets, settings, clock } = options;
+  const shards = sets.flatMap((set) => set.shards);
+  const elected = settings.leaderElection === "shards";
+  // Under another clock than the system's no handler can block it.
+  const watchdog = elected && clock === systemClock ? await watch(shards, settings, scope) : noWatchdog;
+  const setOf = new Map(sets.map((set) => [set.resource, set]));
+  const lifeOf: LifeOf = (shard, vacated, look) => {
+    const set = setOf.get(shard.resource);
+    if (set === undefined) throw new ElectorateError("misuse", `nobody works for shard ${shard.id}`);
+    return set.lifeOf(shard, watchdog, vacated, look);
+  };
+  return elected ? new Tenure({ ...options, shards, lifeOf }) : new Unelected({ shards, lifeOf, clock });
+}
+
+async function watch(shards: readonly Shard[], { onOverrun }: Settings, scope: Scope): Promise<Watchdog> {
+  const names = shards.map(({ id }) => id);
+  const watchdog = await startWatchdog(names, { clock: systemClock, onOverrun });
+  scope.defer(() => watchdog.close());
+  return watchdog;
+}

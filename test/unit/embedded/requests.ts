@@ -1,0 +1,123 @@
+import { ApiServerCore, type ApiServerCoreOptions, type CoreRequest, type Watch } from "../../../src/embedded/index.ts";
+import type { Randomness } from "../../../src/runtime/randomness.ts";
+import { VirtualClock } from "../../support/virtual-clock.ts";
+
+/** Numbers that repeat from run to run. */
+export function countingRandomness(): Randomness {
+  let count = 0;
+  return {
+    next: () => {
+      count += 1;
+      return (count * 0.618_033_988_75) % 1;
+    },
+    uuid: () => {
+      count += 1;
+      return `00000000-0000-4000-8000-${String(count).padStart(12, "0")}`;
+    },
+  };
+}
+
+export const LEASES = "/apis/coordination.k8s.io/v1/namespaces/default/leases";
+export const CONFIG_MAPS = "/api/v1/namespaces/default/configmaps";
+export const MERGE = "application/merge-patch+json";
+
+/** Any JSON object, as a test reads it. */
+// biome-ignore lint/suspicious/noExplicitAny: tests look into answers of every shape.
+export type Json = any;
+
+export interface Reply {
+  readonly status: number;
+  readonly body: Json;
+}
+
+export interface WatchedEvent {
+  readonly type: string;
+  readonly object: Json;
+}
+
+/** A watch whose lines are kept. */
+export interface Watched {
+  readonly watch: Watch;
+  /** `TYPE name@resourceVersion` of each event so far. */
+  readonly seen: () => string[];
+  readonly events: WatchedEvent[];
+  readonly ended: () => string | undefined;
+}
+
+/** A core under virtual time, and the verbs on it. */
+export class Api {
+  readonly clock = new VirtualClock();
+  readonly core: ApiServerCore;
+
+  constructor(options: Partial<ApiServerCoreOptions> = {}) {
+    this.core = new ApiServerCore({ clock: this.clock, randomness: countingRandomness(), ...options });
+  }
+
+  send(method: string, url: string, body?: Json, extra: Partial<CoreRequest> = {}): Reply {
+    const [path = "", search = ""] = url.split("?");
+    const text = body === undefined ? undefined : typeof body === "string" ? body : JSON.stringify(body);
+    const answer = this.core.handle({
+      method,
+      path,
+      query: Object.fromEntries(new URLSearchParams(search)),
+      ...(text === undefined ? {} : { body: text }),
+      ...extra,
+    });
+    if (answer.kind === "stream") throw new Error(`${url} is a watch`);
+    const json = answer.headers["content-type"] === "application/json";
+    return { status: answer.status, body: json ? JSON.parse(answer.body) : answer.body };
+  }
+
+  get(url: string, extra?: Partial<CoreRequest>): Reply {
+    return this.send("GET", url, undefined, extra);
+  }
+
+  post(url: string, body: Json): Reply {
+    return this.send("POST", url, body);
+  }
+
+  put(url: string, body: Json): Reply {
+    return this.send("PUT", url, body);
+  }
+
+  patch(url: string, body: Json, contentType = MERGE): Reply {
+    return this.send("PATCH", url, body, { contentType });
+  }
+
+  delete(url: string, body?: Json): Reply {
+    return this.send("DELETE", url, body);
+  }
+
+  /** Creates a Lease or ConfigMap and answers with it. */
+  made(url: string, name: string, rest: Json = {}): Json {
+    const { metadata, ...fields } = rest;
+    const reply = this.post(url, { metadata: { name, ...metadata }, ...fields });
+    if (reply.status !== 201) throw new Error(`cannot make ${name}: ${JSON.stringify(reply.body)}`);
+    return reply.body;
+  }
+
+  watch(url: string, extra: Partial<CoreRequest> = {}): Watched {
+    const [path = "", search = ""] = url.split("?");
+    const query = { watch: "true", ...Object.fromEntries(new URLSearchParams(search)) };
+    const answer = this.core.handle({ method: "GET", path, query, ...extra });
+    if (answer.kind !== "stream") throw new Error(`${url} is no watch: ${answer.body}`);
+    const events: WatchedEvent[] = [];
+    let ended: string | undefined;
+    answer.watch.subscribe({
+      line: (line) => void events.push(JSON.parse(line)),
+      end: (how) => {
+        ended = how;
+      },
+    });
+    const seen = (): string[] =>
+      events.map(({ type, object }) =>
+        type === "ERROR"
+          ? `ERROR ${object.code} ${object.reason}`
+          : `${type} ${object.metadata.name ?? "-"}@${object.metadata.resourceVersion}`,
+      );
+    return { watch: answer.watch, events, seen, ended: () => ended };
+  }
+}
+
+/** The names of a list's items. */
+export const names = (reply: Reply): string[] => reply.body.items.map((item: Json) => item.metadata.name);
