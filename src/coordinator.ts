@@ -4,8 +4,7 @@ import { type Settings, settingsOf } from "./config/settings.ts";
 import type { Regime } from "./election/regime.ts";
 import type { Term } from "./election/term.ts";
 import { KubeClient } from "./kube/client.ts";
-import { connect, type KubeConnection } from "./kube/connection.ts";
-import type { Answer } from "./kube/http-transport.ts";
+import { type KubeConnection, obtainConnection } from "./kube/connection.ts";
 import { createIdentity, type Identity } from "./lease/names.ts";
 import { firstAborted, withPatience } from "./runtime/abort.ts";
 import { type Clock, systemClock } from "./runtime/clock.ts";
@@ -16,9 +15,10 @@ import type { Telemetry } from "./runtime/telemetry.ts";
 import { TroubleLog } from "./runtime/trouble.ts";
 import { chooseRegime } from "./shard/choose-regime.ts";
 import { establish } from "./shard/establish.ts";
+import { overrunPolicy } from "./shard/overrun.ts";
 import type { ShardSet } from "./shard/shard-set.ts";
 import { HealthChecks } from "./telemetry/checks.ts";
-import { startHttp } from "./telemetry/http.ts";
+import { serve } from "./telemetry/http.ts";
 import { createTelemetry } from "./telemetry/telemetry.ts";
 
 /** The part of one replica that runs all its electors, its sources and its shards. */
@@ -45,19 +45,11 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
   return new Replica(options, settingsOf(options));
 }
 
-/** Exit code of a process whose work outlived its validity. */
-const EXIT_OVERRUN = 3;
-
 class Replica implements Coordinator {
   readonly checks: HealthChecks;
   readonly #options: CoordinatorOptions;
   readonly #settings: Settings;
-  readonly #own: {
-    readonly clock: Clock;
-    readonly randomness: Randomness;
-    readonly telemetry: Telemetry;
-    readonly trouble: TroubleLog;
-  };
+  readonly #own: { clock: Clock; randomness: Randomness; telemetry: Telemetry; trouble: TroubleLog };
   readonly #identity: Identity;
   #sets: readonly ShardSet[] = [];
   #regime: Regime | undefined;
@@ -86,10 +78,10 @@ class Replica implements Coordinator {
     this.#phase = "starting";
     const scope = new Scope();
     try {
-      await this.#serve(scope);
-      const connection = await this.#connect(scope);
-      const established = await this.#establish(connection, signal);
-      if (!established) return { clean: true };
+      const { http, connection: given, coordinator: component } = this.#options;
+      await serve({ ...this.#own, http, checks: this.checks, sample: () => this.#sample() }, scope);
+      const connection = await obtainConnection({ ...this.#own, connection: given, component }, scope);
+      if (!(await this.#establish(connection, signal))) return { clean: true };
       const regime = await this.#elect(connection, scope);
       await firstAborted(signal, scope.signal, regime.signal);
       this.#phase = "draining";
@@ -100,45 +92,14 @@ class Replica implements Coordinator {
     }
   }
 
-  /** Health and metrics, before anything that could fail or wait. */
-  async #serve(scope: Scope): Promise<void> {
-    const { http } = this.#options;
-    const { clock, telemetry } = this.#own;
-    if (http === undefined) return;
-    const metricsText = async (): Promise<string> => {
-      for (const sampled of [...this.#sets, this.#regime]) sampled?.sample();
-      return (await telemetry.metricsText?.()) ?? "";
-    };
-    const server = await startHttp({ address: http.address, checks: this.checks, metricsText, clock });
-    scope.defer(() => server.close());
-    telemetry.log.info({ address: server.address }, "serving /livez, /readyz and /metrics");
-  }
-
-  async #connect(scope: Scope): Promise<KubeConnection> {
-    const { connection, coordinator } = this.#options;
-    if (connection !== undefined) return connection;
-    const { clock, telemetry } = this.#own;
-    const onAnswer = (answer: Answer): void => telemetry.meter.increment("rest_client_requests_total", { ...answer });
-    const own = await connect({ component: coordinator, clock, onAnswer });
-    scope.defer(() => own.close());
-    return own;
-  }
-
   /** Finds the resources and sets their shards up; false when the stop came first. */
   async #establish(connection: KubeConnection, signal: AbortSignal): Promise<boolean> {
-    const { coordinator, drainTimeoutMs, timings, resources } = this.#settings;
+    const { timings, onOverrun } = this.#settings;
+    const overrun = overrunPolicy(onOverrun, this.#own.telemetry.log, this.#options.terminate);
     const api = new KubeClient(connection.objects, this.#own);
-    const overrun = (shard: string, keys: readonly string[]): void => this.#overrun(shard, keys);
-    const shared = {
-      ...this.#own,
-      coordinator,
-      identity: this.identity,
-      drainTimeoutMs,
-      quiesceMs: timings.quiesceMs,
-      overrun,
-    };
+    const work = { ...this.#settings, ...this.#own, identity: this.identity, quiesceMs: timings.quiesceMs, overrun };
     try {
-      this.#sets = await establish({ ...shared, resources, api, transport: connection.objects }, signal);
+      this.#sets = await establish({ ...work, api, transport: connection.objects }, signal);
       return true;
     } catch (error) {
       if (signal.aborted) return false;
@@ -148,21 +109,11 @@ class Replica implements Coordinator {
 
   /** From here on shards may be taken, each as soon as its source is warm. */
   async #elect(connection: KubeConnection, scope: Scope): Promise<Regime> {
-    const { coordinator, timings } = this.#settings;
     const { namespace = connection.namespace } = this.#options;
     const transport = connection.coordination;
-    const about = {
-      coordinator,
-      namespace,
-      identity: this.#identity,
-      timings,
-      settings: this.#settings,
-      sets: this.#sets,
-    };
-    const regime = await chooseRegime(
-      { ...this.#own, ...about, transport, api: new KubeClient(transport, this.#own) },
-      scope,
-    );
+    const api = new KubeClient(transport, this.#own);
+    const about = { settings: this.#settings, sets: this.#sets, identity: this.#identity, namespace };
+    const regime = await chooseRegime({ ...this.#own, ...this.#settings, ...about, transport, api }, scope);
     this.#regime = regime;
     regime.start();
     for (const set of this.#sets) {
@@ -179,19 +130,16 @@ class Replica implements Coordinator {
   /** True when nothing names this replica any more and nothing of it runs. */
   async #leave(regime: Regime, orderly: boolean): Promise<boolean> {
     const { shutdownTimeoutMs } = this.#settings;
-    if (orderly && (await withPatience(this.#own.clock, shutdownTimeoutMs, (patience) => regime.leave(patience))))
-      return true;
+    const { clock, telemetry } = this.#own;
+    if (orderly && (await withPatience(clock, shutdownTimeoutMs, (patience) => regime.leave(patience)))) return true;
     const keys = this.#sets.flatMap((set) => set.runners.flatMap((runner) => runner.keysInWork)).slice(0, 20);
-    this.#own.telemetry.log.error({ keys }, "ending with Leases that still name this replica; they are left to expire");
+    telemetry.log.error({ keys }, "ending with Leases that still name this replica; they are left to expire");
     await regime.end(orderly ? "shutdown-timeout" : "failure");
     return false;
   }
 
-  #overrun(shard: string, keys: readonly string[]): void {
-    const ends = this.#settings.onOverrun === "exit";
-    const what = `work of shard ${shard} outlived its validity; ${ends ? "the process ends" : "exclusivity is given up, as configured"}`;
-    this.#own.telemetry.log.error({ overrun: shard, keys: keys.slice(0, 20) }, what);
-    if (ends) (this.#options.terminate ?? (() => process.exit(EXIT_OVERRUN)))(what);
+  #sample(): void {
+    for (const sampled of [...this.#sets, this.#regime]) sampled?.sample();
   }
 
   #requireReady(): void {

@@ -53,8 +53,8 @@ const IMPORTS: ImportTable = {
   shard: ["runtime", "election", "queue", "reconcile", "lease", "placement", "config", "kube/api.ts"],
   telemetry: ["runtime", "config"],
   embedded: ["runtime", "kube"],
-  coordinator: ROOMS,
-  index: ["coordinator", ...ROOMS],
+  coordinator: ["telemetry", ...ROOMS],
+  index: ["coordinator", "telemetry", ...ROOMS],
   cli: ["index", "coordinator", "telemetry", "embedded", ...ROOMS],
 };
 
@@ -69,7 +69,7 @@ const PACKAGES: PackageTable = {
   bull: ["queue"],
   ioredis: ["queue"],
   zod: ["config", "cli"],
-  yaml: ["config", "cli", "kube"],
+  yaml: ["config", "cli", "kube", "embedded"],
   commander: ["cli"],
   "@commander-js/extra-typings": ["cli"],
   "cli-table3": ["cli"],
@@ -83,7 +83,7 @@ const PACKAGES: PackageTable = {
 const root = resolve(import.meta.dirname, "..");
 
 /** What git would not keep, and git itself. */
-const NOT_OURS = new Set([".git", "node_modules", "dist", "coverage", "package-lock.json"]);
+const NOT_OURS = new Set([".git", "node_modules", "dist", "coverage", ".vitest", "package-lock.json"]);
 
 const paths = readdirSync(root, { recursive: true, withFileTypes: true })
   .filter((entry) => entry.isFile())

@@ -36,6 +36,7 @@ export interface CoordinatorOptions {
   readonly randomness?: Randomness;
 }
 
+/** One watched resource: which objects, in how many buckets, and who reconciles them. */
 export interface ResourceOptions {
   /** `plural`, `plural.group`, `plural.version.group` or `plural.group/version`, found by discovery, or the resource itself. */
   readonly resource: string | ApiResource;

@@ -40,7 +40,10 @@ export class Campaign {
     for (const shard of options.shards) {
       this.#resourceOfLabel.set(resourceLabel(shard.resource), shard.resource);
       if (!this.#keyMaps.has(shard.resource)) this.#keyMaps.set(shard.resource, new KeyMaps(shard.keyMap));
-      this.#contenders.set(shard.leaseName, new Contender(shard, shared, (vacated) => options.lifeOf(shard, vacated)));
+      this.#contenders.set(
+        shard.leaseName,
+        new Contender(shard, shared, (vacated, look) => options.lifeOf(shard, vacated, look)),
+      );
     }
   }
 

@@ -1,6 +1,6 @@
 /** Who asks, and whether they may. */
 import { type Fields, isFields } from "./decode.ts";
-import { forbidden, invalid, invalidValue, type Refusal, unauthorized } from "./refusal.ts";
+import { forbidden, invalid, invalidValue, Refusal, unauthorized } from "./refusal.ts";
 import type { CoreRequest, Target } from "./routes.ts";
 
 export interface User {
@@ -26,9 +26,16 @@ export type Authorizer = (request: AccessRequest) => boolean;
 /** The user of every request while no tokens are configured. */
 const ADMIN: User = { name: "embedded-admin", groups: ["system:masters", "system:authenticated"] };
 
-/** The user behind the bearer token; 401 when tokens are configured and this one is not among them. */
-export function authenticate(request: CoreRequest, tokens: ReadonlyMap<string, User>): User {
+/** Who brings no credentials, where an authoriser decides what such a user may do. */
+export const ANONYMOUS: User = { name: "system:anonymous", groups: ["system:unauthenticated"] };
+
+/**
+ * The user behind the bearer token. 401 when tokens are configured and this one is not among them; without any token it is
+ * the anonymous user if `anonymous`, else 401 too.
+ */
+export function authenticate(request: CoreRequest, tokens: ReadonlyMap<string, User>, anonymous: boolean): User {
   if (tokens.size === 0) return ADMIN;
+  if (anonymous && (request.authorization ?? "") === "") return ANONYMOUS;
   const token = /^Bearer\s+(\S+)$/i.exec(request.authorization ?? "")?.[1];
   const user = token === undefined ? undefined : tokens.get(token);
   if (user === undefined) throw unauthorized();
@@ -53,6 +60,11 @@ export function refuseAccess(target: Target, access: AccessRequest): Refusal {
   const where = access.namespace === undefined ? "at the cluster scope" : `in the namespace "${access.namespace}"`;
   const because = `User "${access.user.name}" cannot ${access.verb} resource "${access.resource}" in API group "${access.group}" ${where}`;
   return forbidden(target.resource, target.name ?? "", because);
+}
+
+/** 403 for a path that is no resource. */
+export function refusePath(user: User, verb: string, path: string): Refusal {
+  return new Refusal(403, "Forbidden", `forbidden: User "${user.name}" cannot ${verb} path "${path}"`, {});
 }
 
 const REVIEW_VERSION = "authorization.k8s.io/v1";

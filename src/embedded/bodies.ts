@@ -68,25 +68,37 @@ export function checkKind(resource: ResourceDefinition, body: Fields): void {
   );
 }
 
-/** Reads metadata and fields; unknown fields are dropped, or, when `strict`, refused. Throws `DecodeFailure`. */
-export function decodeObject(resource: ResourceDefinition, body: Fields, strict: boolean): GivenObject {
+/** What becomes of fields that the kind does not have: they are dropped, with or without a warning, or refused. */
+export interface FieldValidation {
+  readonly validation: "Ignore" | "Warn" | "Strict";
+  /** Takes the warnings. */
+  readonly warnings: string[];
+}
+
+/** Reads metadata and fields. Throws `DecodeFailure`. */
+export function decodeObject(
+  resource: ResourceDefinition,
+  body: Fields,
+  { validation, warnings }: FieldValidation,
+): GivenObject {
   const unknown: string[] = [];
   const served = resource.view === undefined ? body : resource.view.toStored(body);
   const fields = resource.decode(served, unknown);
   const metadata = decodeMetadata(body, unknown);
-  if (strict && unknown.length > 0) {
-    const list = unknown.map((path) => `unknown field ${JSON.stringify(path)}`).join(", ");
-    throw new DecodeFailure(`strict decoding error: ${list}`);
+  if (unknown.length > 0 && validation !== "Ignore") {
+    const problems = unknown.map((path) => `unknown field ${JSON.stringify(path)}`);
+    if (validation === "Strict") throw new DecodeFailure(`strict decoding error: ${problems.join(", ")}`);
+    warnings.push(...problems);
   }
   return { metadata, fields };
 }
 
 /** {@link decodeObject} for the body of a POST or PUT, whose decoding errors are bad requests. */
-export function decodeWhole(resource: ResourceDefinition, text: string, strict: boolean): GivenObject {
+export function decodeWhole(resource: ResourceDefinition, text: string, validation: FieldValidation): GivenObject {
   const body = parseBody(resource, text);
   checkKind(resource, body);
   try {
-    return decodeObject(resource, body, strict);
+    return decodeObject(resource, body, validation);
   } catch (error) {
     if (!(error instanceof DecodeFailure)) throw error;
     throw badRequest(

@@ -194,6 +194,7 @@ const CORE_KINDS: readonly ResourceDefinition[] = [
     namespaced: false,
     nameRule: "label",
     status: true,
+    deletesCollections: false,
     columns: NAMESPACE_COLUMNS,
     complete: completeNamespace,
     fields: { "status.phase": (namespace) => textAt(namespace, "status", "phase") },

@@ -7,7 +7,16 @@
  */
 import type { Clock, Timer } from "../runtime/clock.ts";
 import type { Randomness } from "../runtime/randomness.ts";
-import { type AccessRequest, type Authorizer, accessOf, authenticate, refuseAccess, type User } from "./access.ts";
+import {
+  type AccessRequest,
+  ANONYMOUS,
+  type Authorizer,
+  accessOf,
+  authenticate,
+  refuseAccess,
+  refusePath,
+  type User,
+} from "./access.ts";
 import { BUILTIN_KINDS, NAMESPACES } from "./builtin-kinds.ts";
 import { CustomKinds } from "./custom-kinds.ts";
 import { DependentsCollector } from "./deletions.ts";
@@ -59,6 +68,10 @@ export interface ApiServerCoreOptions {
   /** Hears of every request once it is answered. */
   readonly onRequest?: (record: RequestRecord) => void;
 }
+
+const PROBES = /^\/(?:healthz|livez|readyz|version)(?:\/|$)/;
+/** Deep enough to name a resource of a group version. */
+const IS_RESOURCE = /^\/(?:api|apis\/[^/]+)\/[^/]+\/[^/]/;
 
 /** What becomes of an exchange: an answer, or a broken connection. */
 export type Outcome = Answer | { readonly kind: "dropped" };
@@ -129,7 +142,11 @@ export class ApiServerCore {
     const resource = this.#registry.find("v1", NAMESPACES);
     if (resource === undefined || this.#storage.collection(NAMESPACES).get(name) !== undefined) return;
     const target: Target = { verb: "create", resource, namespace: undefined, name: undefined, subresource: undefined };
-    this.#parts.writer.create(target, JSON.stringify({ metadata: { name } }), { dryRun: false, strict: true });
+    this.#parts.writer.create(target, JSON.stringify({ metadata: { name } }), {
+      dryRun: false,
+      validation: "Ignore",
+      warnings: [],
+    });
   }
 
   /** Forgets the history up to `resourceVersion`, the newest one when left out: older watches and pages get 410. */
@@ -168,8 +185,8 @@ export class ApiServerCore {
     let found: Route | undefined;
     let answer: Answer;
     try {
+      user = this.#userOf(request);
       found = route(request, this.#registry);
-      user = this.#userOf(request, found);
       answer = this.#answer(request, found, user);
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
@@ -261,14 +278,18 @@ export class ApiServerCore {
   }
 
   /** Probes are answered to anybody. */
-  #userOf(request: CoreRequest, found: Route): User {
-    const probe = found.kind === "path" && ["healthz", "livez", "readyz", "version"].includes(found.segments[0] ?? "");
-    return probe ? { name: "system:anonymous" } : authenticate(request, this.tokens);
+  #userOf(request: CoreRequest): User {
+    if (PROBES.test(request.path)) return ANONYMOUS;
+    const user = authenticate(request, this.tokens, this.authorize !== undefined);
+    if (user === ANONYMOUS && !IS_RESOURCE.test(request.path)) {
+      throw refusePath(user, request.method.toLowerCase(), request.path);
+    }
+    return user;
   }
 
   #knownUser(request: CoreRequest): User | undefined {
     try {
-      return authenticate(request, this.tokens);
+      return authenticate(request, this.tokens, this.authorize !== undefined);
     } catch {
       return undefined;
     }

@@ -3,10 +3,10 @@ import type { KubernetesObject } from "../kube/api.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { CUSTOM_RESOURCE_DEFINITIONS } from "./builtin-kinds.ts";
 import type { Change } from "./collection.ts";
-import { AGE, column, NAME, sinceText, textAt, valueAt } from "./columns.ts";
+import { column, NAME, sinceText, textAt, valueAt } from "./columns.ts";
 import { isFields } from "./decode.ts";
 import { timeText } from "./instants.ts";
-import { type Column, defineCustom, type ResourceDefinition, type ResourceRegistry } from "./resources.ts";
+import { type Cell, type Column, defineCustom, type ResourceDefinition, type ResourceRegistry } from "./resources.ts";
 import type { Storage } from "./storage.ts";
 
 const listAt = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
@@ -14,27 +14,29 @@ const listAt = (value: unknown): readonly unknown[] => (Array.isArray(value) ? v
 const textsAt = (value: unknown): string[] => listAt(value).filter((one): one is string => typeof one === "string");
 
 /** A value by a JSONPath of plain steps, which is what printer columns use: `.spec.replicas`. */
-function byPath(object: KubernetesObject, path: string): string | number {
-  const steps = path.split(".").filter((step) => step !== "");
-  const value = valueAt(object, ...steps);
-  if (typeof value === "number" || typeof value === "string") return value;
-  return value === undefined || value === null ? "" : JSON.stringify(value);
+function byPath(object: KubernetesObject, path: string): Cell {
+  const value = valueAt(object, ...path.split(".").filter((step) => step !== ""));
+  if (value === undefined || value === null) return null;
+  if (typeof value === "number" || typeof value === "string" || typeof value === "boolean") return value;
+  return JSON.stringify(value);
 }
+
+const COLUMN_TYPES: readonly Column["type"][] = ["string", "integer", "number", "boolean", "date"];
 
 function printerColumn(described: unknown): Column[] {
   if (!isFields(described)) return [];
-  const { name, type, jsonPath, description, priority } = described;
+  const { name, jsonPath, description, priority } = described;
   if (typeof name !== "string" || typeof jsonPath !== "string") return [];
-  const about = typeof description === "string" ? description : `Custom column of ${jsonPath}`;
-  const date = type === "date";
-  const cell: Column["cell"] = (object, wallMs) =>
-    date ? sinceText(String(byPath(object, jsonPath)), wallMs) : byPath(object, jsonPath);
-  return [
-    column(name, about, cell, {
-      type: type === "integer" ? "integer" : date ? "date" : "string",
-      priority: priority ? 1 : 0,
-    }),
-  ];
+  const about =
+    typeof description === "string"
+      ? description
+      : `Custom resource definition column (in JSONPath format): ${jsonPath}`;
+  const type = COLUMN_TYPES.find((one) => one === described.type) ?? "string";
+  const cell = (object: KubernetesObject, wallMs: number): Cell => {
+    const value = byPath(object, jsonPath);
+    return type === "date" && typeof value === "string" ? sinceText(value, wallMs) : value;
+  };
+  return [column(name, about, cell, { type, priority: typeof priority === "number" && priority > 0 ? 1 : 0 })];
 }
 
 /** One definition per served version. */
@@ -60,8 +62,7 @@ function definitionsOf(crd: KubernetesObject): ResourceDefinition[] {
         shortNames: textsAt(valueAt(crd, "spec", "names", "shortNames")),
         categories: textsAt(valueAt(crd, "spec", "names", "categories")),
         status: subresources.status !== undefined,
-        columns:
-          columns.length === 0 ? [] : [NAME, ...columns, ...(columns.some((one) => one.name === "Age") ? [] : [AGE])],
+        columns: columns.length === 0 ? [] : [NAME, ...columns],
       });
     });
 }

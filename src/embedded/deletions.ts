@@ -7,7 +7,7 @@
 import type { Clock, Timer } from "../runtime/clock.ts";
 import type { Entry } from "./collection.ts";
 import { type Fields, isFields } from "./decode.ts";
-import { badRequest, deletionConflict, invalidOptions, type Named, unsupportedValue } from "./refusal.ts";
+import { badRequest, deletionConflict, invalidOptions, invalidValue, type Named, unsupportedValue } from "./refusal.ts";
 import type { Storage } from "./storage.ts";
 
 /** What must be true of an object for it to be deleted. */
@@ -51,6 +51,11 @@ export function parseDeleteOptions(body: string, query: Readonly<Record<string, 
   if (finalizers === undefined) {
     const supported = [...Object.keys(FINALIZERS), "nil"];
     throw invalidOptions("DeleteOptions", [unsupportedValue("propagationPolicy", policy, supported)]);
+  }
+  const orphan = options.orphanDependents ?? query.orphanDependents;
+  if (orphan !== undefined && orphan !== null && (options.propagationPolicy ?? query.propagationPolicy) !== undefined) {
+    const because = "orphanDependents and deletionPropagation cannot be both set";
+    throw invalidOptions("DeleteOptions", [invalidValue("propagationPolicy", policy, because)]);
   }
   const given = isFields(options.preconditions) ? options.preconditions : {};
   const preconditions = { uid: textOf(given.uid), resourceVersion: textOf(given.resourceVersion) };

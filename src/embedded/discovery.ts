@@ -5,17 +5,18 @@ import { groupVersionOf, type ResourceDefinition, type ResourceRegistry } from "
 import { type Answer, jsonAnswer } from "./verbs.ts";
 
 const VERBS = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
-const STATUS_VERBS = ["get", "patch", "update"];
+export const STATUS_VERBS = ["get", "patch", "update"];
 
 /** A group that has no stored objects, only reviews. */
 const REVIEWS = { group: "authorization.k8s.io", version: "v1" };
 
-interface GroupVersion {
+export interface GroupVersion {
   readonly groupVersion: string;
   readonly version: string;
 }
 
-function versionsByGroup(registry: ResourceRegistry): Map<string, GroupVersion[]> {
+/** The served versions of each group but the core one, the preferred first. */
+export function versionsByGroup(registry: ResourceRegistry): Map<string, GroupVersion[]> {
   const groups = new Map<string, GroupVersion[]>();
   for (const definition of [...registry.all(), REVIEWS]) {
     if (definition.group === "") continue;
@@ -42,6 +43,9 @@ function byMaturity(a: GroupVersion, b: GroupVersion): number {
   for (const index of [0, 1, 2] as const) if (left[index] !== right[index]) return right[index] - left[index];
   return a.version < b.version ? -1 : 1;
 }
+
+export const resourceVerbs = ({ deletesCollections }: ResourceDefinition): readonly string[] =>
+  deletesCollections ? VERBS : VERBS.filter((verb) => verb !== "deletecollection");
 
 function apiGroup(name: string, versions: readonly GroupVersion[]): object {
   return { name, versions, preferredVersion: versions[0] };
@@ -72,7 +76,7 @@ function describe(definition: ResourceDefinition): object[] {
     singularName: singular,
     namespaced,
     kind,
-    verbs: VERBS,
+    verbs: resourceVerbs(definition),
     ...(shortNames.length === 0 ? {} : { shortNames }),
     ...(categories.length === 0 ? {} : { categories }),
   };

@@ -11,7 +11,14 @@ import {
   stringMapField,
 } from "./decode.ts";
 import { timeField } from "./instants.ts";
-import { annotationProblems, finalizerProblems, labelProblems, type NameRule, nameProblems } from "./names.ts";
+import {
+  annotationProblems,
+  finalizerProblems,
+  labelProblems,
+  type NameRule,
+  nameProblems,
+  prefixProblems,
+} from "./names.ts";
 import { type FieldProblem, forbiddenValue, invalidValue, requiredValue } from "./refusal.ts";
 
 /** Metadata as a body gave it: every field may be absent. */
@@ -111,23 +118,29 @@ export const creationTimestampOf = (object: KubernetesObject): string => {
 };
 
 /** Problems of a new object's metadata. */
-export function newMetadataProblems(metadata: ObjectMetadata, rule: NameRule): FieldProblem[] {
-  if (metadata.name === "") return [requiredValue("metadata.name", "name or generateName is required")];
-  return [...nameProblems("metadata.name", metadata.name, rule), ...sharedProblems(metadata, undefined)];
+export function newMetadataProblems(
+  metadata: ObjectMetadata,
+  { nameRule, custom }: { readonly nameRule: NameRule; readonly custom: boolean },
+): FieldProblem[] {
+  const { name, generateName } = metadata;
+  if (name === "") return [requiredValue("metadata.name", "name or generateName is required")];
+  return [
+    ...(typeof generateName === "string" ? prefixProblems("metadata.generateName", generateName, nameRule) : []),
+    ...nameProblems("metadata.name", name, nameRule),
+    ...sharedProblems(metadata, undefined, custom),
+  ];
 }
 
-/** Problems of a changed object's metadata; what the server keeps itself must not differ. */
+/** Problems of a changed object's metadata; a uid that is given must be the object's. */
 export function changedMetadataProblems(
   given: GivenMetadata,
   metadata: ObjectMetadata,
   previous: ObjectMetadata,
+  custom: boolean,
 ): FieldProblem[] {
   const problems: FieldProblem[] = [];
   if (given.uid !== undefined && given.uid !== previous.uid) {
     problems.push(invalidValue("metadata.uid", given.uid, "field is immutable"));
-  }
-  if (given.creationTimestamp !== undefined && given.creationTimestamp !== previous.creationTimestamp) {
-    problems.push(invalidValue("metadata.creationTimestamp", given.creationTimestamp, "field is immutable"));
   }
   if (metadata.deletionTimestamp !== undefined) {
     const before = new Set(previous.finalizers ?? []);
@@ -138,11 +151,15 @@ export function changedMetadataProblems(
       problems.push(forbiddenValue("metadata.finalizers", because));
     }
   }
-  return [...problems, ...sharedProblems(metadata, previous)];
+  return [...problems, ...sharedProblems(metadata, previous, custom)];
 }
 
 /** Maps that the previous version already had were looked at when they came in. */
-function sharedProblems(metadata: ObjectMetadata, previous: ObjectMetadata | undefined): FieldProblem[] {
+function sharedProblems(
+  metadata: ObjectMetadata,
+  previous: ObjectMetadata | undefined,
+  custom: boolean,
+): FieldProblem[] {
   const { labels, annotations, finalizers } = metadata;
   return [
     ...(labels === undefined || sameMap(labels, previous?.labels) ? [] : labelProblems(labels)),
@@ -150,7 +167,7 @@ function sharedProblems(metadata: ObjectMetadata, previous: ObjectMetadata | und
       ? []
       : annotationProblems(annotations)),
     ...ownerProblems(metadata.ownerReferences),
-    ...(finalizers === undefined ? [] : finalizerProblems(finalizers)),
+    ...(finalizers === undefined ? [] : finalizerProblems(finalizers, custom)),
   ];
 }
 

@@ -69,6 +69,12 @@ export function nameProblems(field: string, name: string, rule: NameRule): Field
   return wordsAgainst(name, rule).map((words) => invalidValue(field, name, words));
 }
 
+/** What generated names begin with: a dash at its end is no problem, as more follows. */
+export function prefixProblems(field: string, prefix: string, rule: NameRule): FieldProblem[] {
+  const masked = prefix.length > 1 && prefix.endsWith("-") ? `${prefix.slice(0, -1)}a` : prefix;
+  return wordsAgainst(masked, rule).map((words) => invalidValue(field, prefix, words));
+}
+
 /** A key of a label or annotation: an optional DNS subdomain and `/`, then a name of at most 63 characters. */
 function qualifiedNameWords(key: string): string[] {
   const parts = key.split("/");
@@ -114,11 +120,20 @@ export function annotationProblems(annotations: Readonly<Record<string, string>>
   return problems;
 }
 
-/** A finalizer is a qualified name; of the unqualified ones only those of Kubernetes itself are known. */
-export function finalizerProblems(finalizers: readonly string[]): FieldProblem[] {
-  return finalizers.flatMap((finalizer) =>
-    qualifiedNameWords(finalizer).map((words) => invalidValue("metadata.finalizers", finalizer, words)),
-  );
+const STANDARD_FINALIZERS = new Set(["foregroundDeletion", "orphan", "kubernetes"]);
+
+/** A finalizer is a qualified name. On built-in kinds one without a domain must be one of Kubernetes' own. */
+export function finalizerProblems(finalizers: readonly string[], custom: boolean): FieldProblem[] {
+  return finalizers.flatMap((finalizer, index) => {
+    const problems = qualifiedNameWords(finalizer).map((words) =>
+      invalidValue("metadata.finalizers", finalizer, words),
+    );
+    if (!custom && !finalizer.includes("/") && !STANDARD_FINALIZERS.has(finalizer)) {
+      const because = "name is neither a standard finalizer name nor is it fully qualified";
+      problems.push(invalidValue(`metadata.finalizers[${index}]`, finalizer, because));
+    }
+    return problems;
+  });
 }
 
 export function configKeyProblems(field: string, keys: readonly string[]): FieldProblem[] {

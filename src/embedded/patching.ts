@@ -1,5 +1,5 @@
 /** PATCH in its four content types, each turned into the object that it asks for. */
-import { decodeObject, type GivenObject } from "./bodies.ts";
+import { decodeObject, type FieldValidation, type GivenObject } from "./bodies.ts";
 import type { Entry } from "./collection.ts";
 import { DecodeFailure, isFields } from "./decode.ts";
 import { applyJsonPatch } from "./json-patch.ts";
@@ -35,7 +35,7 @@ export function patchObject(patcher: Patcher, target: Target, request: CoreReque
   const previous = writer.find(target);
   if (previous === undefined) throw notFound(resource, target.name ?? "");
   const patched = patchedBody(type, request.body ?? "", JSON.parse(servedJson(resource, previous)));
-  const given = decodePatched(resource, patched, options.strict);
+  const given = decodePatched(resource, patched, options);
   return { entry: put(writer, target, previous, given, options), created: false };
 }
 
@@ -43,7 +43,7 @@ function apply(patcher: Patcher, target: Target, request: CoreRequest, options: 
   const { writer, applied } = patcher;
   const previous = writer.find(target);
   const configured = applyConfiguration(applied, target, request, previous);
-  const given = decodePatched(target.resource, configured.object, options.strict);
+  const given = decodePatched(target.resource, configured.object, options);
   sameNamespace(given, target);
   sameName(given, target.name ?? "");
   const entry =
@@ -95,7 +95,7 @@ function patchedBody(type: string, text: string, original: unknown): unknown {
 }
 
 /** Reads a patched object. What cannot be read is the patch's fault: 422, with the object as it would have been. */
-function decodePatched(resource: ResourceDefinition, patched: unknown, strict: boolean): GivenObject {
+function decodePatched(resource: ResourceDefinition, patched: unknown, validation: FieldValidation): GivenObject {
   const refuse = (because: string): Error =>
     invalid("", "", "", [invalidValue("patch", JSON.stringify(patched), because)]);
   if (!isFields(patched)) throw refuse("the patched object is not a JSON object");
@@ -105,7 +105,7 @@ function decodePatched(resource: ResourceDefinition, patched: unknown, strict: b
     );
   }
   try {
-    return decodeObject(resource, patched, strict);
+    return decodeObject(resource, patched, validation);
   } catch (error) {
     if (!(error instanceof DecodeFailure)) throw error;
     throw refuse(error.message);

@@ -1,5 +1,6 @@
 /** Everything that is not a verb on a resource: discovery, version, probes, and reviews of one's own access. */
 import { type Authorizer, reviewOwnAccess, type User } from "./access.ts";
+import { answerAggregated, wantsAggregated } from "./aggregated-discovery.ts";
 import { isFields } from "./decode.ts";
 import { answerDiscovery } from "./discovery.ts";
 import { answerOpenApi } from "./openapi.ts";
@@ -48,6 +49,7 @@ export function answerPath(path: PathRequest): Answer {
         : textAnswer(200, `[+]ping ok\n${first} check passed\n`);
     case "api":
     case "apis":
+      if (segments.length === 1 && wantsAggregated(request.accept)) return answerAggregated(first, registry);
       return answerDiscovery(segments, registry) ?? notServed();
     case "openapi":
       return answerOpenApi(segments, registry) ?? notServed();

@@ -19,6 +19,7 @@ export interface ReaderOptions {
 }
 
 const LEAST_WATCH_MS = 30 * 60_000;
+const EVENTS = "events";
 
 export class Reader {
   readonly #options: ReaderOptions;
@@ -69,7 +70,9 @@ export class Reader {
     const collection = storage.collection(target.resource.collection);
     if (fromState) {
       watch.sendInitial(collection.scan(keyPrefixOf(target)));
-      if (initial === true && bookmarksWanted(request)) watch.sendInitialEnd();
+      // A watch from "any version" tells the end of the initial events too, as long as bookmarks are wanted.
+      const told = initial === true || (initial === undefined && query.resourceVersion === "0");
+      if (told && bookmarksWanted(request)) watch.sendInitialEnd();
     } else if (asked > 0) {
       const changes = collection.changesAfter(asked);
       if (changes === undefined) {
@@ -126,7 +129,7 @@ export class Reader {
     const { storage } = this.#options;
     const query = request.query ?? {};
     const matches = selectorOf(target, request);
-    const limit = parseLimit(query.limit);
+    const limit = pageLimit(target, query);
     const page = this.#pageStart(query, limit);
     const prefix = keyPrefixOf(target);
     const collection = storage.collection(target.resource.collection);
@@ -185,6 +188,13 @@ function compacted(page: Page): Error {
     " with the provided token results in an inconsistent list - objects that were created, modified, or deleted between the" +
     " time the first chunk was returned and now may show up in the list.";
   return expired(message, continueToken({ revision: undefined, startKey: page.startKey }));
+}
+
+/** A list of "any version" comes from the watch cache in one piece, whatever the limit; Events have no such cache. */
+function pageLimit(target: Target, query: Readonly<Record<string, string>>): number {
+  const limit = parseLimit(query.limit);
+  const anyVersion = query.resourceVersion === "0" && (query.resourceVersionMatch ?? "NotOlderThan") === "NotOlderThan";
+  return anyVersion && target.resource.collection !== EVENTS ? 0 : limit;
 }
 
 function parseLimit(text: string | undefined): number {

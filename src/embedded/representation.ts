@@ -153,8 +153,7 @@ export class Representation {
     const columns = this.resource.columns.length === 0 ? DEFAULT_COLUMNS : this.resource.columns;
     const rows = entries.map((entry) => {
       const cells = JSON.stringify(columns.map((one) => one.cell(entry.object, wallMs)));
-      const object = this.#rowObjectOf(entry);
-      return object === undefined ? `{"cells":${cells}}` : `{"cells":${cells},"object":${object}}`;
+      return `{"cells":${cells},"object":${this.#rowObjectOf(entry)}}`;
     });
     const definitions = columns.map(({ name, type, format, description, priority }) => ({
       name,
@@ -167,8 +166,8 @@ export class Representation {
     return `${JSON.stringify(head).slice(0, -1)},"rows":[${rows.join(",")}]}`;
   }
 
-  #rowObjectOf(entry: Entry): string | undefined {
-    if (this.#rowObject === "None") return undefined;
+  #rowObjectOf(entry: Entry): string {
+    if (this.#rowObject === "None") return "null";
     return this.#rowObject === "Object" ? servedJson(this.resource, entry) : partial(entry.object);
   }
 }

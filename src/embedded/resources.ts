@@ -5,6 +5,9 @@ import type { NameRule } from "./names.ts";
 import type { FieldProblem } from "./refusal.ts";
 import type { SelectableFields } from "./selectors.ts";
 
+/** What a table shows in one place; `null` for a value that the object does not have. */
+export type Cell = string | number | boolean | null;
+
 /** One column of a `Table`, as `kubectl get` prints it. */
 export interface Column {
   readonly name: string;
@@ -13,7 +16,7 @@ export interface Column {
   readonly description: string;
   /** Columns of priority 1 are shown by `-o wide` only. */
   readonly priority: 0 | 1;
-  readonly cell: (object: KubernetesObject, wallMs: number) => string | number;
+  readonly cell: (object: KubernetesObject, wallMs: number) => Cell;
 }
 
 /** Another served form of the same stored objects. */
@@ -41,6 +44,8 @@ export interface ResourceDefinition extends ApiResource {
   readonly unconditionalUpdate: boolean;
   /** Custom kinds keep every field, insist on apiVersion and kind, and know no strategic merge patch. */
   readonly custom: boolean;
+  /** Whether all objects can be deleted at once. */
+  readonly deletesCollections: boolean;
   /** Deletions answer with the object instead of a Status. */
   readonly returnsDeleted: boolean;
   readonly fields: SelectableFields;
@@ -82,6 +87,7 @@ export function defineResource(options: ResourceOptions): ResourceDefinition {
     createsOnUpdate: false,
     unconditionalUpdate: true,
     custom: false,
+    deletesCollections: true,
     returnsDeleted: false,
     fields: {},
     columns: [],

@@ -95,6 +95,7 @@ function verbOf(
         if (resource.namespaced && namespace === undefined) throw methodNotAllowed();
         return "create";
       case "DELETE":
+        if (!resource.deletesCollections) throw methodNotAllowed();
         if (resource.namespaced && namespace === undefined) throw methodNotAllowed();
         return "deletecollection";
       default:

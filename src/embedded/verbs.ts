@@ -115,13 +115,15 @@ export function answerTarget(parts: Parts, target: Target, request: CoreRequest)
     case "update": {
       refuseOtherThanJson(request);
       const representation = reader.representation(target, request, false);
-      const { entry, created } = writer.update(target, request.body ?? "", writeOptions(request, "UpdateOptions"));
-      return jsonAnswer(created ? 201 : 200, representation.one(entry));
+      const options = writeOptions(request, "UpdateOptions");
+      const { entry, created } = writer.update(target, request.body ?? "", options);
+      return written(created ? 201 : 200, representation.one(entry), options);
     }
     case "patch": {
       const representation = reader.representation(target, request, false);
-      const { entry, created } = patchObject(parts, target, request, writeOptions(request, "PatchOptions"));
-      return jsonAnswer(created ? 201 : 200, representation.one(entry));
+      const options = writeOptions(request, "PatchOptions");
+      const { entry, created } = patchObject(parts, target, request, options);
+      return written(created ? 201 : 200, representation.one(entry), options);
     }
     case "delete":
       return remove(parts, target, request);
@@ -133,8 +135,17 @@ export function answerTarget(parts: Parts, target: Target, request: CoreRequest)
 function create(reader: Reader, writer: Writer, target: Target, request: CoreRequest): Answer {
   refuseOtherThanJson(request);
   const representation = reader.representation(target, request, false);
-  const entry = writer.create(target, request.body ?? "", writeOptions(request, "CreateOptions"));
-  return jsonAnswer(201, representation.one(entry));
+  const options = writeOptions(request, "CreateOptions");
+  const entry = writer.create(target, request.body ?? "", options);
+  return written(201, representation.one(entry), options);
+}
+
+/** The answer to a write, with its warnings. */
+function written(status: number, body: string, { warnings }: WriteOptions): BodyAnswer {
+  const answer = jsonAnswer(status, body);
+  if (warnings.length === 0) return answer;
+  const warning = warnings.map((text) => `299 - ${JSON.stringify(text)}`).join(", ");
+  return { ...answer, headers: { ...answer.headers, warning } };
 }
 
 function remove(parts: Parts, target: Target, request: CoreRequest): Answer {
@@ -179,7 +190,8 @@ function writeOptions(request: CoreRequest, kind: string): WriteOptions {
       unsupportedValue("fieldValidation", fieldValidation, ["", "Ignore", "Strict", "Warn"]),
     ]);
   }
-  return { dryRun: dryRun === "All", strict: fieldValidation === "Strict" };
+  const validation = fieldValidation === "Ignore" || fieldValidation === "Strict" ? fieldValidation : "Warn";
+  return { dryRun: dryRun === "All", validation, warnings: [] };
 }
 
 function refuseOtherThanJson(request: CoreRequest): void {

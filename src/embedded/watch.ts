@@ -37,6 +37,9 @@ export interface WatchOptions {
   readonly ended: () => void;
 }
 
+/** How long before the time-out the last bookmark is sent. */
+const LAST_BOOKMARK_MS = 2_000;
+
 export class Watch {
   readonly #options: WatchOptions;
   readonly #timers = new Set<Timer>();
@@ -52,7 +55,7 @@ export class Watch {
     this.#options = options;
     this.#position = options.position;
     this.#after(options.timeoutMs, () => this.end("finished"));
-    if (options.bookmarkIntervalMs !== undefined) this.#bookmarkEvery(options.bookmarkIntervalMs);
+    if (options.bookmarkIntervalMs !== undefined) this.#scheduleBookmark(options.bookmarkIntervalMs, options.timeoutMs);
   }
 
   get representation(): Representation {
@@ -186,10 +189,13 @@ export class Watch {
     this.#timers.add(timer);
   }
 
-  #bookmarkEvery(intervalMs: number): void {
-    this.#after(intervalMs, () => {
+  /** One bookmark per interval, and one shortly before the time-out, for the client to go on from. */
+  #scheduleBookmark(intervalMs: number, leftMs: number): void {
+    const beforeEndMs = leftMs - LAST_BOOKMARK_MS;
+    const delayMs = beforeEndMs > 0 ? Math.min(intervalMs, beforeEndMs) : intervalMs;
+    this.#after(delayMs, () => {
       this.sendBookmark();
-      this.#bookmarkEvery(intervalMs);
+      this.#scheduleBookmark(intervalMs, leftMs - delayMs);
     });
   }
 }

@@ -8,7 +8,7 @@
 import type { KubernetesObject } from "../kube/api.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Randomness } from "../runtime/randomness.ts";
-import { decodeWhole, type GivenObject } from "./bodies.ts";
+import { decodeWhole, type FieldValidation, type GivenObject } from "./bodies.ts";
 import type { Entry } from "./collection.ts";
 import { type Fields, isFields } from "./decode.ts";
 import { type DeleteOptions, refusePreconditions } from "./deletions.ts";
@@ -38,10 +38,8 @@ export interface WriterOptions {
   readonly randomness: Randomness;
 }
 
-export interface WriteOptions {
+export interface WriteOptions extends FieldValidation {
   readonly dryRun: boolean;
-  /** Unknown fields are refused instead of dropped. */
-  readonly strict: boolean;
 }
 
 export interface Written {
@@ -63,7 +61,7 @@ export class Writer {
 
   create(target: Target, body: string, options: WriteOptions): Entry {
     const { resource, namespace } = target;
-    const given = decodeWhole(resource, body, options.strict);
+    const given = decodeWhole(resource, body, options);
     sameNamespace(given, target);
     const { name, generateName } = given.metadata;
     return this.createGiven(target, given, name ?? this.#generate(generateName, resource, namespace), options);
@@ -86,7 +84,7 @@ export class Writer {
     const fields = resource.status ? withoutStatus(given.fields) : given.fields;
     const object = resource.complete(compose(resource, metadata, fields));
     refuseProblems(resource, name, [
-      ...newMetadataProblems(object.metadata, resource.nameRule),
+      ...newMetadataProblems(object.metadata, resource),
       ...resource.validate(object, undefined),
     ]);
     if (given.metadata.resourceVersion !== undefined && !ignoreVersion) {
@@ -100,7 +98,7 @@ export class Writer {
 
   update(target: Target, body: string, options: WriteOptions): Written {
     const { resource, namespace, name = "" } = target;
-    const given = decodeWhole(resource, body, options.strict);
+    const given = decodeWhole(resource, body, options);
     sameNamespace(given, target);
     sameName(given, name);
     const previous = this.find(target);
@@ -122,7 +120,7 @@ export class Writer {
     const { storage } = this.#options;
     const next = target.subresource === "status" ? statusOf(previous, given) : this.#changed(resource, previous, given);
     refuseProblems(resource, name, [
-      ...changedMetadataProblems(given.metadata, next.metadata, previous.object.metadata),
+      ...changedMetadataProblems(given.metadata, next.metadata, previous.object.metadata, resource.custom),
       ...resource.validate(next, previous.object),
     ]);
     const { deletionTimestamp, finalizers = [] } = next.metadata;

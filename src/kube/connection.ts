@@ -1,4 +1,6 @@
 import { type Clock, systemClock } from "../runtime/clock.ts";
+import type { Scope } from "../runtime/scope.ts";
+import type { Telemetry } from "../runtime/telemetry.ts";
 import type { Credentials } from "./credentials.ts";
 import { type Answer, createHttpTransport } from "./http-transport.ts";
 import type { CredentialSource } from "./kubeconfig.ts";
@@ -55,4 +57,22 @@ export async function connect(options: ConnectOptions): Promise<KubeConnection> 
       await Promise.all([coordination.close(), objects.close()]);
     },
   };
+}
+
+export interface ObtainOptions {
+  /** Taken as it is, and left open. */
+  readonly connection: KubeConnection | undefined;
+  readonly component: string;
+  readonly clock: Clock;
+  readonly telemetry: Telemetry;
+}
+
+/** The connection that is given, or one of our own, counted in the metrics and closed with `scope`. */
+export async function obtainConnection(options: ObtainOptions, scope: Scope): Promise<KubeConnection> {
+  const { connection, component, clock, telemetry } = options;
+  if (connection !== undefined) return connection;
+  const onAnswer = (answer: Answer): void => telemetry.meter.increment("rest_client_requests_total", { ...answer });
+  const own = await connect({ component, clock, onAnswer });
+  scope.defer(() => own.close());
+  return own;
 }

@@ -32,6 +32,7 @@ export type TransitionEvent =
   | "queue-started"
   | "queue-stopped";
 
+/** One change of a Lease, a gate or a queue on this replica. */
 export interface Transition {
   readonly event: TransitionEvent;
   readonly shard: string;
@@ -42,6 +43,7 @@ export interface Transition {
   readonly marginMs?: number;
 }
 
+/** Everything that a coordinator says: log lines, metrics, and the transition lines of the documented contract. */
 export interface Telemetry {
   readonly log: Log;
   readonly meter: Meter;

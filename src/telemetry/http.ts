@@ -2,6 +2,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { parseListenAddress } from "../config/address.ts";
 import { type Clock, systemClock } from "../runtime/clock.ts";
 import { ElectorateError, messageOf } from "../runtime/errors.ts";
+import type { Scope } from "../runtime/scope.ts";
+import type { Telemetry } from "../runtime/telemetry.ts";
 import type { CheckKind, CheckResult, HealthChecks } from "./checks.ts";
 
 /**
@@ -163,4 +165,25 @@ function send(
     ...(status === 405 ? { allow: "GET, HEAD" } : {}),
   });
   response.end(request.method === "HEAD" ? undefined : body);
+}
+
+export interface ServeOptions {
+  readonly http: { readonly address: string } | undefined;
+  readonly checks: HealthChecks;
+  readonly telemetry: Telemetry;
+  readonly clock: Clock;
+  /** Brings gauges up to date, just before they are read. */
+  readonly sample: () => void;
+}
+
+/** Serves health and metrics until `scope` closes, if an address is configured. */
+export async function serve({ http, checks, telemetry, clock, sample }: ServeOptions, scope: Scope): Promise<void> {
+  if (http === undefined) return;
+  const metricsText = async (): Promise<string> => {
+    sample();
+    return (await telemetry.metricsText?.()) ?? "";
+  };
+  const server = await startHttp({ address: http.address, checks, metricsText, clock });
+  scope.defer(() => server.close());
+  telemetry.log.info({ address: server.address }, "serving /livez, /readyz and /metrics");
 }

@@ -103,7 +103,7 @@ async function perform({ settings, cluster, folder, replicas, signal }: Performa
   const display = new Display({ screen, stage, headline, clock, changes: () => workload.changes });
 
   screen.line(`${headline}\n`);
-  const failures = await tell(story, display, { before: () => workload.create(), signal });
+  const failures = await tell(story, display, { before: () => workload.create(signal), signal });
   const summary = summarise({
     shards: stage.shards,
     replicas: stage.replicas.filter(({ state }) => state === "running").map(({ name }) => name),

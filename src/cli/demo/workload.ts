@@ -70,8 +70,10 @@ export class Workload {
     return this.#changes;
   }
 
-  async create(): Promise<void> {
+  /** Makes every object; rejects with the signal's reason when that aborts before the last one. */
+  async create(signal: AbortSignal): Promise<void> {
     await inParallel(CREATE_PARALLEL, this.#items, async (item) => {
+      signal.throwIfAborted();
       await this.#api.create(item.resource, newObject(item));
       this.#wanted.set(item.key, "0");
     });

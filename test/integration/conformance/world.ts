@@ -33,7 +33,7 @@ export interface World {
 export interface Case {
   /** States the semantic. */
   readonly title: string;
-  run(world: World): Promise<void>;
+  readonly run: (this: void, world: World) => Promise<void>;
 }
 
 export const WIDGET_GROUP = "conformance.electorate.dev";

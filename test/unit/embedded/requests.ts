@@ -21,18 +21,41 @@ export const LEASES = "/apis/coordination.k8s.io/v1/namespaces/default/leases";
 export const CONFIG_MAPS = "/api/v1/namespaces/default/configmaps";
 export const MERGE = "application/merge-patch+json";
 
-/** Any JSON object, as a test reads it. */
-// biome-ignore lint/suspicious/noExplicitAny: tests look into answers of every shape.
-export type Json = any;
+/** The fields of answers that tests look at; one that is absent reads as `undefined`. */
+export interface Body {
+  readonly kind: string;
+  readonly apiVersion: string;
+  readonly metadata: BodyMetadata;
+  readonly spec: Readonly<Record<string, unknown>>;
+  readonly status: Readonly<Record<string, unknown>>;
+  readonly data: Readonly<Record<string, string>>;
+  readonly items: readonly Body[];
+  readonly message: string;
+  readonly reason: string;
+  readonly code: number;
+  readonly [field: string]: unknown;
+}
+
+export interface BodyMetadata {
+  readonly name: string;
+  readonly uid: string;
+  readonly resourceVersion: string;
+  readonly continue: string;
+  readonly remainingItemCount: number;
+  readonly generation: number;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly [field: string]: unknown;
+}
 
 export interface Reply {
   readonly status: number;
-  readonly body: Json;
+  readonly body: Body;
 }
 
 export interface WatchedEvent {
   readonly type: string;
-  readonly object: Json;
+  readonly object: Body;
 }
 
 /** A watch whose lines are kept. */
@@ -53,7 +76,8 @@ export class Api {
     this.core = new ApiServerCore({ clock: this.clock, randomness: countingRandomness(), ...options });
   }
 
-  send(method: string, url: string, body?: Json, extra: Partial<CoreRequest> = {}): Reply {
+  /** One request; a `body` that is a string is sent as it is. */
+  send(method: string, url: string, body?: unknown, extra: Partial<CoreRequest> = {}): Reply {
     const [path = "", search = ""] = url.split("?");
     const text = body === undefined ? undefined : typeof body === "string" ? body : JSON.stringify(body);
     const answer = this.core.handle({
@@ -65,31 +89,31 @@ export class Api {
     });
     if (answer.kind === "stream") throw new Error(`${url} is a watch`);
     const json = answer.headers["content-type"] === "application/json";
-    return { status: answer.status, body: json ? JSON.parse(answer.body) : answer.body };
+    return { status: answer.status, body: JSON.parse(json ? answer.body : JSON.stringify({ message: answer.body })) };
   }
 
   get(url: string, extra?: Partial<CoreRequest>): Reply {
     return this.send("GET", url, undefined, extra);
   }
 
-  post(url: string, body: Json): Reply {
+  post(url: string, body: unknown): Reply {
     return this.send("POST", url, body);
   }
 
-  put(url: string, body: Json): Reply {
+  put(url: string, body: unknown): Reply {
     return this.send("PUT", url, body);
   }
 
-  patch(url: string, body: Json, contentType = MERGE): Reply {
+  patch(url: string, body: unknown, contentType = MERGE): Reply {
     return this.send("PATCH", url, body, { contentType });
   }
 
-  delete(url: string, body?: Json): Reply {
+  delete(url: string, body?: unknown): Reply {
     return this.send("DELETE", url, body);
   }
 
   /** Creates a Lease or ConfigMap and answers with it. */
-  made(url: string, name: string, rest: Json = {}): Json {
+  made(url: string, name: string, rest: { readonly metadata?: object; readonly [field: string]: unknown } = {}): Body {
     const { metadata, ...fields } = rest;
     const reply = this.post(url, { metadata: { name, ...metadata }, ...fields });
     if (reply.status !== 201) throw new Error(`cannot make ${name}: ${JSON.stringify(reply.body)}`);
@@ -120,4 +144,4 @@ export class Api {
 }
 
 /** The names of a list's items. */
-export const names = (reply: Reply): string[] => reply.body.items.map((item: Json) => item.metadata.name);
+export const names = (reply: Reply): string[] => reply.body.items.map((item) => item.metadata.name);

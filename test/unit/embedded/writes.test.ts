@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { Api, CONFIG_MAPS, LEASES } from "./requests.ts";
+import { Api, CONFIG_MAPS, LEASES, names } from "./requests.ts";
 
 describe("create", () => {
   test("two clients that create the same Lease: the second must hear 409 AlreadyExists, or both lead", () => {
@@ -216,7 +216,7 @@ describe("delete", () => {
       api.made(CONFIG_MAPS, name ?? "", { metadata: { labels: { app } } });
     }
     const answer = api.delete(`${CONFIG_MAPS}?labelSelector=app%3Dx`);
-    expect(answer.body.items.map((item: { metadata: { name: string } }) => item.metadata.name)).toEqual(["a", "c"]);
+    expect(names(answer)).toEqual(["a", "c"]);
     expect(api.get(`${CONFIG_MAPS}/b`).status).toBe(200);
     expect(api.get(`${CONFIG_MAPS}/a`).status).toBe(404);
   });

@@ -1,0 +1,106 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { CLOCK_RATIO, ElectorCluster, laterRenewTime } from "../../support/elector-cluster.ts";
+import { L, R } from "../../support/elector-driver.ts";
+
+type Word = readonly [action: number, replica: number, amount: number];
+type Cluster = ElectorCluster;
+
+/** What may happen next; frequent things stand more often. */
+const ACTIONS: readonly ((cluster: Cluster, replica: Cluster["replicas"][number], amount: number) => void)[] = [
+  (cluster, _, amount) => cluster.advance(amount % 400),
+  (cluster, _, amount) => cluster.advance(amount * 3),
+  (cluster, _, amount) => cluster.advance(amount * 15),
+  (cluster, replica) => cluster.apply(replica),
+  (cluster, replica) => cluster.apply(replica),
+  (cluster, replica) => cluster.answer(replica),
+  (cluster, replica) => cluster.answer(replica),
+  (cluster, replica) => {
+    cluster.apply(replica);
+    cluster.answer(replica);
+  },
+  (cluster, replica) => {
+    cluster.apply(replica);
+    cluster.answer(replica);
+    for (let events = 0; events < 5; events += 1) cluster.deliver(replica);
+  },
+  (cluster, replica) => cluster.deliver(replica),
+  (cluster, replica) => cluster.deliver(replica),
+  (cluster, replica) => {
+    for (let events = 0; events < 5; events += 1) cluster.deliver(replica);
+  },
+  (cluster, replica) => cluster.relist(replica),
+  (cluster, replica) => cluster.giveUp(replica),
+  (cluster, replica) => cluster.applyAbandoned(replica),
+  (cluster, replica) => cluster.vacate(replica),
+  (cluster, replica) => cluster.vacate(replica),
+  (cluster, replica) => cluster.pause(replica),
+  (cluster, replica) => cluster.resume(replica),
+  (cluster, replica, amount) => cluster.suspend(replica, amount * 12),
+  (cluster, replica, amount) => cluster.become(replica, { leaves: amount % 2 === 0 }),
+  (cluster, replica, amount) => cluster.become(replica, { contends: amount % 2 === 0 }),
+  (cluster, replica, amount) => cluster.become(replica, { mayOpen: amount % 2 === 0 }),
+  (cluster) => cluster.delete(),
+  (cluster, replica) => cluster.edit({ holder: replica.identity, renewTime: laterRenewTime(cluster) }),
+  (cluster, replica) => {
+    const transitions = (cluster.server.newest.version?.record.transitions ?? 0) + 1;
+    cluster.edit({ holder: replica.identity, renewTime: laterRenewTime(cluster), transitions });
+  },
+  (cluster) => cluster.edit({ holder: "" }),
+  (cluster) => cluster.edit({}),
+];
+
+const words = fc.array(
+  fc.tuple(fc.nat(ACTIONS.length - 1), fc.nat(2), fc.nat(1_000)) as fc.Arbitrary<Word>,
+  { maxLength: 120, size: "max" },
+);
+const rates = fc.constantFrom([1, 1, 1], [1, CLOCK_RATIO, 1], [CLOCK_RATIO, 1, 1.1], [1.25, 1, 1.25]);
+
+function play(cluster: Cluster, story: readonly Word[]): void {
+  for (const [action, index, amount] of story) {
+    const replica = cluster.replicas[index];
+    const act = ACTIONS[action];
+    if (replica !== undefined && act !== undefined) act(cluster, replica, amount);
+  }
+}
+
+/** Begins with a leader, as most stories worth telling do. */
+function startWithLeader(cluster: Cluster): void {
+  for (const replica of cluster.replicas) cluster.relist(replica);
+  const [first] = cluster.replicas;
+  if (first === undefined) return;
+  cluster.apply(first);
+  cluster.answer(first);
+  cluster.deliver(first);
+}
+
+describe("electors around one Lease, whatever is late, lost, paused, deleted or edited", () => {
+  it("never two of them work for the shard, no timer is busy, one request at a time, each on the version in sight", () => {
+    let opened = 0;
+    fc.assert(
+      fc.property(rates, words, fc.boolean(), (clockRates, story, led) => {
+        const cluster = new ElectorCluster(clockRates);
+        if (led) startWithLeader(cluster);
+        play(cluster, story);
+        opened += cluster.opened;
+      }),
+      { numRuns: 4_000 },
+    );
+    // A property about leaders that never led would say nothing.
+    expect(opened).toBeGreaterThan(1_000);
+  });
+
+  it("a shard is never left without an owner: once faults stop, exactly one leads after two Lease durations and some round trips", () => {
+    fc.assert(
+      fc.property(rates, words, (clockRates, story) => {
+        const cluster = new ElectorCluster(clockRates);
+        startWithLeader(cluster);
+        play(cluster, story);
+        for (const replica of cluster.replicas) cluster.become(replica, { leaves: false, contends: true, mayOpen: true });
+        cluster.settle(2 * L + 2 * R);
+        expect(cluster.leaders).toHaveLength(1);
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+});
