@@ -253,6 +253,7 @@ export class Contender {
   #body(write: SentWrite, on: LeaseVersion | undefined) {
     const { coordinator, namespace } = this.#shared;
     const { phase } = this.#elector;
+    if (phase.name === "releasing") this.#lastEpoch = phase.epoch;
     const inTerm = phase.name === "leading" || phase.name === "draining";
     const claims = {
       [ANNOTATION_RESOURCE]: this.shard.resource,

@@ -196,6 +196,9 @@ function paceMs(kind: SentWrite["kind"], context: ElectorContext): number {
   return kind === "take" ? context.retryPeriodMs * (0.2 + 0.8 * context.phaseShift) : context.retryPeriodMs;
 }
 
+/** The API's field has 32 bits; observers compare it for equality only, so that it may begin anew. */
+const TRANSITIONS_WRAP = 2 ** 31;
+
 function recordOf(kind: SentWrite["kind"], before: LeaseRecord | undefined, context: ElectorContext): LeaseRecord {
   const renewTime = nextRenewTime(context.now.wallMs, before?.renewTime ?? "");
   const transitions = before?.transitions ?? 0;
@@ -206,7 +209,7 @@ function recordOf(kind: SentWrite["kind"], before: LeaseRecord | undefined, cont
     durationMs: context.leaseDurationMs,
     acquireTime: renewal && before.acquireTime !== "" && kind === "renew" ? before.acquireTime : renewTime,
     renewTime,
-    transitions: before === undefined || renewal ? transitions : transitions + 1,
+    transitions: before === undefined || renewal ? transitions : (transitions + 1) % TRANSITIONS_WRAP,
   };
 }
 

@@ -21,11 +21,14 @@ export interface Cluster {
   close(): Promise<void>;
 }
 
-export async function openCluster(folder: DemoFolder): Promise<Cluster> {
-  // A token of its own for each run: other users of the machine can reach the port, and shall not get in.
+/**
+ * Other users of the machine can reach the port, so a token of this run is asked for. Not of a cluster that is `open`: kubectl
+ * keeps its token to itself where there is no TLS.
+ */
+export async function openCluster(folder: DemoFolder, { open }: { readonly open: boolean }): Promise<Cluster> {
   const server = await startApiServer({
     resources: [{ ...WIDGETS, shortNames: ["wd"] }],
-    tokens: { [systemRandomness.uuid()]: { name: "demo" } },
+    ...(open ? {} : { tokens: { [systemRandomness.uuid()]: { name: "demo" } } }),
   });
   const kubeconfig = folder.write("kubeconfig", server.kubeconfig().text);
   const connection = await connect({ kubeconfig, component: "electorate-demo" });

@@ -50,7 +50,7 @@ export async function runDemo(settings: DemoSettings): Promise<number> {
   };
   process.once("exit", takeDown);
   try {
-    const cluster = await openCluster(folder);
+    const cluster = await openCluster(folder, { open: settings.keep });
     try {
       return await perform({ settings, cluster, folder, replicas, signal: interruption.signal });
     } finally {
@@ -216,10 +216,10 @@ function complain(replicas: readonly ReplicaProcess[]): void {
 async function keep(cluster: Cluster, signal: AbortSignal): Promise<void> {
   const kubectl = `kubectl --kubeconfig ${cluster.kubeconfig}`;
   process.stderr.write(`
-Still running, until Ctrl-C. From another terminal:
+Still running until Ctrl-C, and open to everybody on this machine. From another terminal:
   ${kubectl} get leases
   ${kubectl} get configmaps,widgets -l app=demo
-  ${kubectl} patch configmap <name> --type merge -p '{"data":{"value":"mine"}}'
+  ${kubectl} get configmaps -l app=demo -o yaml | grep demo.electorate.dev/observed
 `);
   if (signal.aborted) return;
   await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
