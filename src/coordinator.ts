@@ -96,7 +96,7 @@ class Replica implements Coordinator {
   async #establish(connection: KubeConnection, signal: AbortSignal): Promise<boolean> {
     const { timings, onOverrun } = this.#settings;
     const overrun = overrunPolicy(onOverrun, this.#own.telemetry.log, this.#options.terminate);
-    const api = new KubeClient(connection.objects, this.#own);
+    const api = new KubeClient(connection.objects, { ...this.#own, patience: { reads: 3 } });
     const work = { ...this.#settings, ...this.#own, identity: this.identity, quiesceMs: timings.quiesceMs, overrun };
     try {
       this.#sets = await establish({ ...work, api, transport: connection.objects }, signal);

@@ -3,6 +3,7 @@ import { type Fields, isFields } from "./decode.ts";
 import { forbidden, invalid, invalidValue, Refusal, unauthorized } from "./refusal.ts";
 import type { CoreRequest, Target } from "./routes.ts";
 
+/** Who a request comes from, as the token says. */
 export interface User {
   readonly name: string;
   readonly groups?: readonly string[];

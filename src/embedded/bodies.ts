@@ -1,5 +1,5 @@
 /** From the text of a request body to an object of the resource that it was sent to. */
-import { DecodeFailure, type Fields, isFields } from "./decode.ts";
+import { DecodeFailure, type Fields, isFields, shownValue } from "./decode.ts";
 import { decodeMetadata, type GivenMetadata } from "./metadata.ts";
 import { badRequest, invalid, invalidValue } from "./refusal.ts";
 import { groupVersionOf, type ResourceDefinition } from "./resources.ts";
@@ -13,7 +13,7 @@ export interface GivenObject {
 const shown = (text: string): string => (text === "" ? "<empty>" : Buffer.from(text).toString("hex").slice(0, 64));
 
 /** The body as a JSON object; 400 for anything else. */
-export function parseBody(resource: ResourceDefinition, text: string): Fields {
+function parseBody(resource: ResourceDefinition, text: string): Fields {
   let body: unknown;
   try {
     body = JSON.parse(text);
@@ -33,7 +33,7 @@ const unrecognised = (resource: ResourceDefinition, because: string): Error =>
   badRequest(`the object provided is unrecognized (must be of type ${resource.kind}): ${because}`);
 
 /** Refuses a body of another kind or version than the resource's. */
-export function checkKind(resource: ResourceDefinition, body: Fields): void {
+function checkKind(resource: ResourceDefinition, body: Fields): void {
   const { kind, apiVersion } = body;
   const expected = groupVersionOf(resource);
   if (resource.custom) {
@@ -52,19 +52,19 @@ export function checkKind(resource: ResourceDefinition, body: Fields): void {
   if (sameKind && sameVersion) return;
   if (!sameVersion && (sameKind || resource.custom)) {
     throw badRequest(
-      `the API version in the data (${String(apiVersion)}) does not match the expected API version (${expected})`,
+      `the API version in the data (${shownValue(apiVersion)}) does not match the expected API version (${expected})`,
     );
   }
   if (resource.custom) {
-    const name = isFields(body.metadata) ? String(body.metadata.name ?? "") : "";
-    throw invalid(resource.group, String(kind), name, [invalidValue("kind", kind, `must be ${resource.kind}`)]);
+    const name = isFields(body.metadata) ? shownValue(body.metadata.name ?? "") : "";
+    throw invalid(resource.group, shownValue(kind), name, [invalidValue("kind", kind, `must be ${resource.kind}`)]);
   }
   const version =
-    String(apiVersion ?? resource.version)
+    shownValue(apiVersion ?? resource.version)
       .split("/")
       .at(-1) ?? "";
   throw badRequest(
-    `${String(kind)} in version "${version}" cannot be handled as a ${resource.kind}: no such kind here`,
+    `${shownValue(kind)} in version "${version}" cannot be handled as a ${resource.kind}: no such kind here`,
   );
 }
 

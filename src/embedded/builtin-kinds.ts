@@ -24,7 +24,7 @@ import {
 } from "./event-kind.ts";
 import { decodeLease, leaseProblems } from "./lease-kind.ts";
 import { configKeyProblems } from "./names.ts";
-import { type FieldProblem, forbiddenValue, invalidValue } from "./refusal.ts";
+import { type FieldProblem, forbiddenValue, invalidValue, tooLong } from "./refusal.ts";
 import { defineResource, type ResourceDefinition } from "./resources.ts";
 
 const ENVELOPE = ["kind", "apiVersion", "metadata"];
@@ -45,12 +45,25 @@ function decodeConfigMap(body: Fields, unknown: string[]): Fields {
 
 const keysOf = (value: unknown): string[] => (isFields(value) ? Object.keys(value) : []);
 
+const LARGEST_DATA_BYTES = 1024 * 1024;
+
+const bytesOf = (value: unknown): number =>
+  isFields(value) ? Object.values(value).reduce<number>((sum, one) => sum + Buffer.byteLength(String(one)), 0) : 0;
+
 function dataProblems(object: KubernetesObject, previous: KubernetesObject | undefined): FieldProblem[] {
   const problems = [
     ...configKeyProblems("data", keysOf(object.data)),
     ...configKeyProblems("binaryData", keysOf(object.binaryData)),
   ];
-  if (previous?.immutable !== true) return problems;
+  // The real server names no field of a ConfigMap here.
+  if (bytesOf(object.data) + bytesOf(object.binaryData) > LARGEST_DATA_BYTES) {
+    problems.push(tooLong(object.kind === "Secret" ? "data" : "[]", LARGEST_DATA_BYTES));
+  }
+  return previous?.immutable === true ? [...problems, ...immutableProblems(object, previous)] : problems;
+}
+
+function immutableProblems(object: KubernetesObject, previous: KubernetesObject): FieldProblem[] {
+  const problems: FieldProblem[] = [];
   if (object.immutable !== true)
     problems.push(forbiddenValue("immutable", "field is immutable when `immutable` is set"));
   for (const field of ["data", "binaryData"]) {
@@ -64,8 +77,8 @@ function dataProblems(object: KubernetesObject, previous: KubernetesObject | und
 function decodeSecret(body: Fields): Fields {
   const data = stringMapField(body.data, { struct: "Secret", path: "data" });
   const given = stringMapField(body.stringData, { struct: "Secret", path: "stringData" }) ?? {};
-  const encoded = Object.entries(given).map(([key, value]) => [key, Buffer.from(value).toString("base64")]);
-  const merged = { ...data, ...Object.fromEntries(encoded) };
+  const merged: Record<string, string> = { ...data };
+  for (const [key, value] of Object.entries(given)) merged[key] = Buffer.from(value).toString("base64");
   const immutable = booleanField(body.immutable, { struct: "Secret", path: "immutable" });
   return {
     ...(keysOf(merged).length === 0 ? {} : { data: merged }),

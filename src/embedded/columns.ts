@@ -37,7 +37,7 @@ const DAY_MS = 24 * HOUR_MS;
 const YEAR_MS = 365 * DAY_MS;
 
 /** `90s`, `2m30s`, `5h`, `3d4h`, `2y30d`: two units while the first is small, as kubectl writes durations. */
-export function durationText(ms: number): string {
+function durationText(ms: number): string {
   const two = (unit: number, name: string, lesser: number, lesserName: string): string => {
     const rest = Math.floor((ms % unit) / lesser);
     return `${Math.floor(ms / unit)}${name}${rest === 0 ? "" : `${rest}${lesserName}`}`;

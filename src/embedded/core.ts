@@ -24,7 +24,7 @@ import { type Fault, Faults, type RequestAttributes } from "./faults.ts";
 import { NamespaceRemoval } from "./namespaces.ts";
 import { answerPath } from "./paths.ts";
 import { Reader } from "./reads.ts";
-import { Refusal } from "./refusal.ts";
+import { bodyTooLarge, LARGEST_BODY_BYTES, Refusal } from "./refusal.ts";
 import { RequestCounts } from "./request-counts.ts";
 import { type CustomResource, defineCustom, ResourceRegistry } from "./resources.ts";
 import { type CoreRequest, type Route, route, type Target } from "./routes.ts";
@@ -48,6 +48,7 @@ export interface RequestRecord {
   readonly wallMs: number;
 }
 
+/** What an {@link ApiServerCore} is made of; everything but the clock and the randomness has a default. */
 export interface ApiServerCoreOptions {
   readonly clock: Clock;
   readonly randomness: Randomness;
@@ -80,6 +81,10 @@ const HISTORY_LIMIT = 4_096;
 const BOOKMARK_INTERVAL_MS = 60_000;
 const FIRST_NAMESPACES = ["default", "kube-node-lease", "kube-public", "kube-system"];
 
+/**
+ * The API server as an object: `handle` does one request at once, `exchange` does it behind latency and faults. `close` it when
+ * it runs on real timers.
+ */
 export class ApiServerCore {
   /** Answers that are to be wrong, late or missing. */
   readonly faults = new Faults();
@@ -187,6 +192,7 @@ export class ApiServerCore {
     try {
       user = this.#userOf(request);
       found = route(request, this.#registry);
+      if ((request.body?.length ?? 0) > LARGEST_BODY_BYTES) throw bodyTooLarge();
       answer = this.#answer(request, found, user);
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;

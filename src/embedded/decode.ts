@@ -5,6 +5,9 @@
  * the kind does not have is dropped and its path noted, so that strict validation can name it.
  */
 
+import { parse as parseYaml } from "yaml";
+import { badRequest } from "./refusal.ts";
+
 /** A JSON object whose fields have not been looked at. */
 export type Fields = Readonly<Record<string, unknown>>;
 
@@ -16,6 +19,29 @@ export class DecodeFailure extends Error {
 export function isFields(value: unknown): value is Fields {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
+
+/** A value from JSON text; throws `SyntaxError`. */
+export function jsonValue(text: string): unknown {
+  return JSON.parse(text);
+}
+
+/** A value from YAML text, of which JSON is a part; 400 for anything else. */
+export function yamlValue(text: string): unknown {
+  try {
+    return parseYaml(text);
+  } catch {
+    throw badRequest("error decoding YAML: the body is neither YAML nor JSON");
+  }
+}
+
+/** A JSON list of which nothing is known. */
+export function isList(value: unknown): value is readonly unknown[] {
+  return Array.isArray(value);
+}
+
+/** A text for messages about a value of any type. */
+export const shownValue = (value: unknown): string =>
+  typeof value === "string" ? value : (JSON.stringify(value) ?? "");
 
 /** Where a field is, for messages: the Go struct, the path from the body's root, and the type it must have. */
 export interface Site {

@@ -6,7 +6,7 @@
  */
 import type { Clock, Timer } from "../runtime/clock.ts";
 import type { Entry } from "./collection.ts";
-import { type Fields, isFields } from "./decode.ts";
+import { type Fields, isFields, shownValue } from "./decode.ts";
 import { badRequest, deletionConflict, invalidOptions, invalidValue, type Named, unsupportedValue } from "./refusal.ts";
 import type { Storage } from "./storage.ts";
 
@@ -47,7 +47,7 @@ const textOf = (value: unknown): string | undefined => (typeof value === "string
 export function parseDeleteOptions(body: string, query: Readonly<Record<string, string>>): DeleteOptions {
   const options = parse(body);
   const policy = options.propagationPolicy ?? query.propagationPolicy ?? "Background";
-  const finalizers = FINALIZERS[String(policy)];
+  const finalizers = FINALIZERS[shownValue(policy)];
   if (finalizers === undefined) {
     const supported = [...Object.keys(FINALIZERS), "nil"];
     throw invalidOptions("DeleteOptions", [unsupportedValue("propagationPolicy", policy, supported)]);

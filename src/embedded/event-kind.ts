@@ -1,7 +1,7 @@
 /** Events: stored once, served as core/v1 and as events.k8s.io/v1, which name the same fields differently. */
 import type { KubernetesObject } from "../kube/api.ts";
 import { textAt } from "./columns.ts";
-import { type Fields, isFields, objectField, present, stringField } from "./decode.ts";
+import { type Fields, isFields, objectField, present, shownValue, stringField } from "./decode.ts";
 import { microTimeField, timeField } from "./instants.ts";
 import { type FieldProblem, invalidValue, requiredValue } from "./refusal.ts";
 import type { SelectableFields } from "./selectors.ts";
@@ -100,7 +100,7 @@ export function groupedEventProblems(event: KubernetesObject, previous: Kubernet
   const { eventTime, type } = event;
   if (eventTime === null) problems.push(requiredValue("eventTime"));
   if (type !== "Normal" && type !== "Warning") {
-    problems.push(invalidValue("type", type ?? "", `has invalid value: ${String(type ?? "")}`));
+    problems.push(invalidValue("type", type ?? "", `has invalid value: ${shownValue(type ?? "")}`));
   }
   return problems;
 }

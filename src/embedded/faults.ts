@@ -5,12 +5,11 @@
  * with `times` is spent after so many requests; without rules nothing is changed.
  */
 import type { User } from "./access.ts";
-import type { Verb } from "./routes.ts";
 
 /** What a fault rule can look at. */
 export interface RequestAttributes {
   /** The verb on a resource, or the lower-case HTTP method on any other path. */
-  readonly verb: Verb | "get" | "post" | "put" | "delete" | string;
+  readonly verb: string;
   readonly group: string;
   /** Plural name, with `/status` for a subresource; empty for paths that are no resource. */
   readonly resource: string;
@@ -20,6 +19,7 @@ export interface RequestAttributes {
   readonly user: User | undefined;
 }
 
+/** What becomes of a request that a rule applies to. */
 export type Fault =
   /** Answers this instead of doing anything. */
   | {
@@ -43,6 +43,7 @@ export type Fault =
   /** Opens a watch and then delivers nothing on it until `resume`. */
   | { readonly kind: "hold-watch" };
 
+/** Which requests a fault is for; every condition that is left out holds for all. */
 export interface FaultRule {
   readonly verb?: string | readonly string[];
   readonly group?: string;
@@ -79,6 +80,7 @@ function applies(rule: FaultRule, attributes: RequestAttributes): boolean {
   );
 }
 
+/** The rules in force; a rule may be added and taken away while the server runs. */
 export class Faults {
   #rules: ActiveRule[] = [];
 

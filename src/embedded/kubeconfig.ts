@@ -6,6 +6,7 @@ export interface Kubeconfig {
   readonly object: KubeconfigObject;
 }
 
+/** The fields of a kubeconfig with one cluster, one user and one context. */
 export interface KubeconfigObject {
   readonly apiVersion: "v1";
   readonly kind: "Config";

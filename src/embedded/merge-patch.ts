@@ -1,5 +1,5 @@
 /** JSON merge patch (RFC 7386), and strategic merge patch as far as kubectl and controllers use it. */
-import { type Fields, isFields } from "./decode.ts";
+import { type Fields, isFields, isList } from "./decode.ts";
 import { sameJson } from "./equality.ts";
 
 export function mergePatch(original: unknown, patch: unknown): unknown {
@@ -44,8 +44,8 @@ export function strategicMergePatch(original: unknown, patch: unknown): unknown 
 }
 
 function merged(name: string, original: unknown, value: unknown, order: unknown): unknown {
-  if (!Array.isArray(value)) return strategicMergePatch(original, value);
-  const before: unknown[] = Array.isArray(original) ? original : [];
+  if (!isList(value)) return strategicMergePatch(original, value);
+  const before: readonly unknown[] = isList(original) ? original : [];
   if (MERGED_SETS.has(name)) return inOrder([...new Set([...value, ...before])], order);
   const key = MERGE_KEYS[name];
   return key === undefined || !value.every(isFields) ? value : mergedByKey(before, value, key);
@@ -68,14 +68,13 @@ function mergedByKey(before: readonly unknown[], patches: readonly Fields[], key
 
 function deleteFromList(result: Record<string, unknown>, name: string, values: unknown): void {
   const before = result[name];
-  if (!Array.isArray(before) || !Array.isArray(values)) return;
-  result[name] = before.filter((one: unknown) => !values.includes(one));
+  if (isList(before) && isList(values)) result[name] = before.filter((one) => !values.includes(one));
 }
 
 /** The elements that `order` names come as it names them; the others keep their place behind. */
 function inOrder(values: readonly unknown[], order: unknown): unknown[] {
-  if (!Array.isArray(order)) return [...values];
-  const known = order.filter((one: unknown) => values.includes(one));
+  if (!isList(order)) return [...values];
+  const known = order.filter((one) => values.includes(one));
   return [...known, ...values.filter((one) => !order.includes(one))];
 }
 

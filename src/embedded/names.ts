@@ -1,5 +1,5 @@
 /** The syntax of names, labels and annotations, with the words in which the real API server refuses a wrong one. */
-import { type FieldProblem, invalidValue } from "./refusal.ts";
+import { type FieldProblem, invalidValue, tooLong } from "./refusal.ts";
 
 export type NameRule = "subdomain" | "label" | "rfc1035-label" | "path-segment";
 
@@ -114,8 +114,7 @@ export function annotationProblems(annotations: Readonly<Record<string, string>>
       problems.push(invalidValue("metadata.annotations", key, words));
   }
   if (bytes > LONGEST_ANNOTATIONS_BYTES) {
-    const message = `Too long: may not be more than ${LONGEST_ANNOTATIONS_BYTES} bytes`;
-    problems.push({ reason: "FieldValueTooLong", message, field: "metadata.annotations" });
+    problems.push(tooLong("metadata.annotations", LONGEST_ANNOTATIONS_BYTES));
   }
   return problems;
 }

@@ -18,6 +18,7 @@ export interface Delivery {
   cut(): void;
 }
 
+/** Where messages go; a simulator delays, loses or cuts them here. */
 export interface Network {
   send(message: Message, delivery: Delivery): void;
 }

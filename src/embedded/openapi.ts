@@ -26,7 +26,7 @@ export function answerOpenApi(segments: readonly string[], registry: ResourceReg
   if (segments[1] !== "v3") return undefined;
   if (segments.length === 2) {
     const roots = new Set(registry.all().map(rootOf));
-    const paths = [...roots].map((root) => [root, { serverRelativeURL: `/openapi/v3/${root}` }]);
+    const paths = [...roots].map((root) => [root, { serverRelativeURL: `/openapi/v3/${root}` }] as const);
     return jsonAnswer(200, JSON.stringify({ paths: Object.fromEntries(paths) }));
   }
   const root = segments.slice(2).join("/");

@@ -155,6 +155,12 @@ export function forbiddenValue(field: string, because: string): FieldProblem {
   return { reason: "FieldValueForbidden", message: `Forbidden: ${because}`, field };
 }
 
+export const tooLong = (field: string, bytes: number): FieldProblem => ({
+  reason: "FieldValueTooLong",
+  message: `Too long: may not be more than ${bytes} bytes`,
+  field,
+});
+
 export function unsupportedValue(field: string, value: unknown, supported: readonly string[]): FieldProblem {
   const values = supported.map((one) => JSON.stringify(one)).join(", ");
   return {
@@ -188,6 +194,12 @@ export function tooLargeResourceVersion(asked: number, current: number): Refusal
     retryAfterSeconds: 1,
   });
 }
+
+/** Bodies larger than this are refused. */
+export const LARGEST_BODY_BYTES = 3 * 1024 * 1024;
+
+export const bodyTooLarge = (): Refusal =>
+  new Refusal(413, "RequestEntityTooLarge", `Request entity too large: limit is ${LARGEST_BODY_BYTES}`);
 
 /** `message` when the type is one that other kinds accept. */
 export const unsupportedMediaType = (message?: string): Refusal =>

@@ -99,14 +99,15 @@ export class Representation {
     this.#wallMs = wallMs;
   }
 
-  one(entry: Entry): string {
+  /** `headed` says whether a table carries its column definitions; in a watch only the first event does. */
+  one(entry: Entry, headed = true): string {
     switch (this.form) {
       case "object":
         return servedJson(this.resource, entry);
       case "metadata":
         return partial(entry.object);
       case "table":
-        return this.#table([entry], { resourceVersion: entry.object.metadata.resourceVersion ?? "" });
+        return this.#table([entry], { resourceVersion: entry.object.metadata.resourceVersion ?? "" }, headed);
     }
   }
 
@@ -124,17 +125,17 @@ export class Representation {
         return `{"kind":"PartialObjectMetadataList","apiVersion":"meta.k8s.io/v1","metadata":${JSON.stringify(metadata)},"items":[${items}]}`;
       }
       case "table":
-        return this.#table(entries, metadata);
+        return this.#table(entries, metadata, true);
     }
   }
 
   /** A bookmark's object: the kind and a resourceVersion, nothing else. */
-  bookmark(revision: number, annotations?: Readonly<Record<string, string>>): string {
+  bookmark(revision: number, annotations: Readonly<Record<string, string>> | undefined, headed: boolean): string {
     const metadata = { resourceVersion: String(revision), ...(annotations === undefined ? {} : { annotations }) };
     if (this.form === "metadata") {
       return JSON.stringify({ kind: "PartialObjectMetadata", apiVersion: "meta.k8s.io/v1", metadata });
     }
-    if (this.form === "table") return this.#table([], { resourceVersion: String(revision) });
+    if (this.form === "table") return this.#table([], { resourceVersion: String(revision) }, headed);
     const { kind, custom } = this.resource;
     const rest = custom ? {} : this.resource.decode({}, []);
     return JSON.stringify({ kind, apiVersion: groupVersionOf(this.resource), metadata, ...rest });
@@ -148,7 +149,7 @@ export class Representation {
     return json.startsWith(prefix) ? `{${json.slice(prefix.length)}` : json;
   }
 
-  #table(entries: readonly Entry[], metadata: ListMetadata): string {
+  #table(entries: readonly Entry[], metadata: ListMetadata, headed: boolean): string {
     const wallMs = this.#wallMs();
     const columns = this.resource.columns.length === 0 ? DEFAULT_COLUMNS : this.resource.columns;
     const rows = entries.map((entry) => {
@@ -162,7 +163,8 @@ export class Representation {
       description,
       priority,
     }));
-    const head = { kind: "Table", apiVersion: "meta.k8s.io/v1", metadata, columnDefinitions: definitions };
+    const columnDefinitions = headed ? definitions : null;
+    const head = { kind: "Table", apiVersion: "meta.k8s.io/v1", metadata, columnDefinitions };
     return `${JSON.stringify(head).slice(0, -1)},"rows":[${rows.join(",")}]}`;
   }
 

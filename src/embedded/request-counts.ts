@@ -8,6 +8,7 @@ export interface RequestCount {
   readonly count: number;
 }
 
+/** Counts every request that was answered; requests that a fault dropped unheard are not among them. */
 export class RequestCounts {
   readonly #counts = new Map<string, { verb: string; resource: string; status: number; count: number }>();
 

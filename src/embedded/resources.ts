@@ -61,7 +61,7 @@ export interface ResourceDefinition extends ApiResource {
 const METADATA = new Set(["kind", "apiVersion", "metadata"]);
 
 /** Every field of the body but those of the envelope; `null` reads as absent. */
-export function decodeAnything(body: Fields): Fields {
+function decodeAnything(body: Fields): Fields {
   const kept: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(body)) {
     if (!METADATA.has(name) && value !== null) kept[name] = value;

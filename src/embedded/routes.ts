@@ -2,6 +2,7 @@
 import { methodNotAllowed, noSuchResource } from "./refusal.ts";
 import type { ResourceDefinition, ResourceRegistry } from "./resources.ts";
 
+/** One request as the core takes it: HTTP without the connection. */
 export interface CoreRequest {
   readonly method: string;
   /** Path without query, starting with `/`. */
@@ -15,6 +16,7 @@ export interface CoreRequest {
   readonly body?: string;
 }
 
+/** The verbs of Kubernetes, as RBAC names them. */
 export type Verb = "get" | "list" | "watch" | "create" | "update" | "patch" | "delete" | "deletecollection";
 
 /** A verb on a resource. */

@@ -143,7 +143,7 @@ export function parseLabelSelector(text: string | undefined): LabelPredicate | u
     reader.take();
     requirements.push(requirement(reader));
   }
-  if (reader.peek() !== "") throw unparsable(reader.peek(), "',' or 'end of string'");
+  if (reader.peek() !== "") throw badRequest(`found '${reader.peek()}', expected: ',' or 'end of string'`);
   return (labels) => requirements.every((matches) => matches(labels));
 }
 
@@ -152,7 +152,7 @@ export type ObjectPredicate = (object: KubernetesObject) => boolean;
 /** How to read each field that a resource can be selected by. */
 export type SelectableFields = Readonly<Record<string, (object: KubernetesObject) => string>>;
 
-export const METADATA_FIELDS: SelectableFields = {
+const METADATA_FIELDS: SelectableFields = {
   "metadata.name": (object) => object.metadata.name,
   "metadata.namespace": (object) => object.metadata.namespace ?? "",
 };

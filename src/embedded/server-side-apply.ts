@@ -2,9 +2,8 @@
  * Server-side apply, by what each manager last applied: enough to own fields, to drop those that are no longer applied, and
  * to tell two managers that want different values. Lists are owned whole. Writers that do not apply own nothing here.
  */
-import { parse as parseYaml } from "yaml";
 import type { Entry } from "./collection.ts";
-import { type Fields, isFields } from "./decode.ts";
+import { type Fields, isFields, jsonValue, yamlValue } from "./decode.ts";
 import { sameJson } from "./equality.ts";
 import { mergePatch } from "./merge-patch.ts";
 import { badRequest, invalidOptions, Refusal, requiredValue } from "./refusal.ts";
@@ -81,7 +80,7 @@ export function applyConfiguration(
   if (!forced) refuseConflicts(leaves, owners);
   for (const [other, theirs] of owners) owners.set(other, withoutTaken(theirs, leaves));
   const kept = new Set([...owners.values(), leaves].flatMap((one) => [...one.keys()]));
-  const base = previous === undefined ? {} : JSON.parse(servedJson(target.resource, previous));
+  const base = previous === undefined ? {} : jsonValue(servedJson(target.resource, previous));
   for (const [text, { path }] of before ?? []) if (!kept.has(text)) removeAt(base, path);
   owners.set(manager, leaves);
   return {
@@ -91,12 +90,7 @@ export function applyConfiguration(
 }
 
 function parseConfiguration(body: string): Fields {
-  let configuration: unknown;
-  try {
-    configuration = parseYaml(body);
-  } catch {
-    throw badRequest("error decoding YAML: the body is neither YAML nor JSON");
-  }
+  const configuration = yamlValue(body);
   if (!isFields(configuration)) throw badRequest("error decoding YAML: the body is not an object");
   const { apiVersion, kind } = configuration;
   if (typeof apiVersion !== "string" || typeof kind !== "string") {

@@ -11,11 +11,12 @@ import { ElectorateError, messageOf } from "../runtime/errors.ts";
 import { systemRandomness } from "../runtime/randomness.ts";
 import { ApiServerCore, type ApiServerCoreOptions, type Outcome } from "./core.ts";
 import { type Kubeconfig, kubeconfigFor } from "./kubeconfig.ts";
-import { Refusal } from "./refusal.ts";
+import { bodyTooLarge, LARGEST_BODY_BYTES, Refusal } from "./refusal.ts";
 import type { CoreRequest } from "./routes.ts";
 import { refusalAnswer } from "./verbs.ts";
 import type { Watch } from "./watch.ts";
 
+/** Where to listen, and the options of the core behind it. */
 export interface ApiServerOptions extends Partial<ApiServerCoreOptions> {
   /** A core that exists already; the options of a core are then not looked at. */
   readonly core?: ApiServerCore;
@@ -25,6 +26,7 @@ export interface ApiServerOptions extends Partial<ApiServerCoreOptions> {
   readonly port?: number;
 }
 
+/** A running server. */
 export interface EmbeddedApiServer {
   /** Such as `http://127.0.0.1:41234`. */
   readonly url: string;
@@ -38,9 +40,6 @@ export interface EmbeddedApiServer {
   /** Ends every watch and connection, and stops listening. Idempotent. */
   close(): Promise<void>;
 }
-
-/** Bodies larger than this are refused with 413, as on a real server. */
-const LARGEST_BODY_BYTES = 3 * 1024 * 1024;
 
 /** Watch lines that wait for a slow reader. */
 const LARGEST_BACKLOG_BYTES = 32 * 1024 * 1024;
@@ -115,7 +114,7 @@ async function serve(core: ApiServerCore, request: IncomingMessage, response: Se
   if (request.destroyed && !request.complete) return;
   response.setHeader("connection", "keep-alive");
   if (body === undefined) {
-    response.writeHead(413).end("the request body is too large\n");
+    answer(response, refusalAnswer(bodyTooLarge()));
     return;
   }
   core.exchange(coreRequest(request, body), (outcome) => answer(response, outcome));
@@ -131,7 +130,8 @@ async function readBody(request: IncomingMessage): Promise<string | undefined> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   try {
-    for await (const chunk of request) {
+    const incoming: AsyncIterable<Buffer> = request;
+    for await (const chunk of incoming) {
       bytes += chunk.length;
       if (bytes <= LARGEST_BODY_BYTES) chunks.push(chunk);
     }

@@ -16,6 +16,7 @@ import type { CoreRequest } from "./routes.ts";
 import type { Answer } from "./verbs.ts";
 import type { Watch } from "./watch.ts";
 
+/** Whose clock, network and credentials a transport uses. */
 export interface CoreTransportOptions {
   /** The client's clock, for deadlines. Default: the clocks of this process. */
   readonly clock?: Clock;

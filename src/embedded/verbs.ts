@@ -1,5 +1,6 @@
 /** From a verb on a resource to its answer. */
 
+import { yamlValue } from "./decode.ts";
 import { type DependentsCollector, parseDeleteOptions } from "./deletions.ts";
 import { refuseImmortal } from "./namespaces.ts";
 import { type Patcher, patchObject } from "./patching.ts";
@@ -35,6 +36,7 @@ export interface StreamAnswer {
   readonly watch: Watch;
 }
 
+/** What a request is answered with: a body, or a stream of watch lines. */
 export type Answer = BodyAnswer | StreamAnswer;
 
 const JSON_HEADERS: Headers = { "cache-control": "no-cache, private", "content-type": "application/json" };
@@ -113,10 +115,10 @@ export function answerTarget(parts: Parts, target: Target, request: CoreRequest)
     case "create":
       return create(reader, writer, target, request);
     case "update": {
-      refuseOtherThanJson(request);
+      const body = jsonBody(request);
       const representation = reader.representation(target, request, false);
       const options = writeOptions(request, "UpdateOptions");
-      const { entry, created } = writer.update(target, request.body ?? "", options);
+      const { entry, created } = writer.update(target, body, options);
       return written(created ? 201 : 200, representation.one(entry), options);
     }
     case "patch": {
@@ -133,10 +135,10 @@ export function answerTarget(parts: Parts, target: Target, request: CoreRequest)
 }
 
 function create(reader: Reader, writer: Writer, target: Target, request: CoreRequest): Answer {
-  refuseOtherThanJson(request);
+  const body = jsonBody(request);
   const representation = reader.representation(target, request, false);
   const options = writeOptions(request, "CreateOptions");
-  const entry = writer.create(target, request.body ?? "", options);
+  const entry = writer.create(target, body, options);
   return written(201, representation.one(entry), options);
 }
 
@@ -194,9 +196,23 @@ function writeOptions(request: CoreRequest, kind: string): WriteOptions {
   return { dryRun: dryRun === "All", validation, warnings: [] };
 }
 
-function refuseOtherThanJson(request: CoreRequest): void {
+/** The body of a POST or PUT as JSON, which may have come as YAML. */
+function jsonBody(request: CoreRequest): string {
+  const { body = "" } = request;
   const type = (request.contentType ?? "application/json").split(";")[0]?.trim();
-  if (type !== "application/json" && type !== "" && type !== "*/*") throw unsupportedMediaType();
+  switch (type) {
+    case "application/json":
+    case "*/*":
+    case "":
+      return body;
+    case "application/yaml":
+      return JSON.stringify(yamlValue(body)) ?? "";
+    default:
+      throw unsupportedMediaType(
+        "the body of the request was in an unknown format - accepted media types include:" +
+          " application/json, application/yaml, application/vnd.kubernetes.protobuf",
+      );
+  }
 }
 
 function refuseUnknownSubresource({ subresource, resource, name = "" }: Target): void {

@@ -15,6 +15,7 @@ import { withRevision } from "./storage.ts";
 /** How a watch ended: `finished` as the server ends one, `cut` as a broken connection. */
 export type WatchEnd = "finished" | "cut";
 
+/** Who reads a watch. */
 export interface WatchListener {
   /** One event, without its newline. */
   line(text: string): void;
@@ -40,6 +41,7 @@ export interface WatchOptions {
 /** How long before the time-out the last bookmark is sent. */
 const LAST_BOOKMARK_MS = 2_000;
 
+/** One open watch: its client subscribes to it, a test may hold, end or cut it. */
 export class Watch {
   readonly #options: WatchOptions;
   readonly #timers = new Set<Timer>();
@@ -47,6 +49,8 @@ export class Watch {
   #waiting: string[] = [];
   #listener: WatchListener | undefined;
   #position: number;
+  /** Whether a table's column definitions are still to be sent. */
+  #headerDue: boolean;
   #held = false;
   #flushing = false;
   #ended: WatchEnd | undefined;
@@ -54,6 +58,7 @@ export class Watch {
   constructor(options: WatchOptions) {
     this.#options = options;
     this.#position = options.position;
+    this.#headerDue = options.representation.form === "table";
     this.#after(options.timeoutMs, () => this.end("finished"));
     if (options.bookmarkIntervalMs !== undefined) this.#scheduleBookmark(options.bookmarkIntervalMs, options.timeoutMs);
   }
@@ -144,16 +149,23 @@ export class Watch {
   }
 
   #shared(change: Change, type: ChangeType, entry: Entry): string {
+    if (this.#headerDue) return this.#line(type, entry);
     return change.line(this.#options.representation.lineKeys[type], () => this.#line(type, entry));
   }
 
   #line(type: ChangeType, entry: Entry): string {
-    return `{"type":"${type}","object":${this.#options.representation.one(entry)}}`;
+    return `{"type":"${type}","object":${this.#options.representation.one(entry, this.#takeHeader())}}`;
   }
 
   #bookmarkLine(annotations?: Readonly<Record<string, string>>): string {
     const revision = Math.max(this.#position, this.#options.currentRevision());
-    return `{"type":"BOOKMARK","object":${this.#options.representation.bookmark(revision, annotations)}}`;
+    return `{"type":"BOOKMARK","object":${this.#options.representation.bookmark(revision, annotations, this.#takeHeader())}}`;
+  }
+
+  #takeHeader(): boolean {
+    const due = this.#headerDue;
+    this.#headerDue = false;
+    return due;
   }
 
   #matches(entry: Entry): boolean {

@@ -136,8 +136,8 @@ test("an absurd duration blocks a shard for ever, although the documented remedy
     return owner === undefined ? undefined : `${owner} opened it`;
   };
   await never("opened although somebody holds it for 68 years", SHORT_LEASE_MS * 1.5, reopened);
-  const file = on.fleet.replicas[0]?.name === "a" ? ["status", "--coordinator", "test", "--namespace", "absurd"] : [];
-  const status = on.fleet.startRaw("status", [...file, "--kubeconfig", on.plane.kubeconfigPath]);
+  const about = ["--coordinator", "test", "--namespace", "absurd", "--kubeconfig", on.plane.kubeconfigPath];
+  const status = on.fleet.startRaw("status", ["status", ...about]);
   await status.exited;
   const text = status.plain.join("\n");
   say(`status about it: ${status.plain.filter((line) => /2147483647|delete/.test(line)).join(" / ")}`);

@@ -74,9 +74,10 @@ test("a handler that slept through its Lease still writes, or its process goes o
   );
   const wokenNs = await freezeUntilLost(on, a);
   const exit = await a.exited;
-  const late = on.fleet.sink().filter((line) => line.pid === a.pid && line.phase === "written" && line.ns > wokenNs);
+  // What it had begun before is cut short by the death of the process, which writes nothing about its gates.
+  const late = on.fleet.sink().filter((line) => line.pid === a.pid && line.phase !== "end" && line.ns > wokenNs);
   say(
-    `woken with handlers at work: ${late.length} writes passed; the process ended by ${exit.signal ?? `code ${exit.code}`}`,
+    `woken with handlers at work: ${late.length} runs began or wrote; the process ended by ${exit.signal ?? `code ${exit.code}`}`,
   );
   expect(late).toEqual([]);
   expect([exit.code, exit.signal].some((how) => how === 3 || how === "SIGKILL")).toBe(true);
@@ -86,7 +87,6 @@ test("a handler that slept through its Lease still writes, or its process goes o
     );
     return keys.every((key) => written.has(key));
   });
-  expect(on.faults().filter((fault) => !fault.includes("worked on"))).toEqual([]);
 });
 
 test("with onOverrun: report, a write of a term that is over passes", async (context) => {

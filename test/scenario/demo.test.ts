@@ -121,6 +121,10 @@ describe("the demo", () => {
       const { child, exited, output, errors } = start("--objects", "50");
       await until("the story is under way", () => output().includes("changes keep coming, 50 a second ..."));
       expect(replicaProcesses()).toHaveLength(3);
+      const [files = ""] = readdirSync(folder);
+      const server = /"server": "([^"]+)"/.exec(readFileSync(join(folder, files, "kubeconfig"), "utf8"))?.[1];
+      // Another user of this machine, without the token.
+      expect((await fetch(`${server}/api/v1/namespaces/default/configmaps`)).status).toBe(401);
       child.kill("SIGINT");
       expect(await exited).toEqual({ code: 130, signal: null });
       expect(errors()).toContain("stopped by SIGINT");
@@ -163,8 +167,6 @@ describe("the demo", () => {
         "demo-configmaps-01",
         "demo-widgets.demo.electorate.dev-00",
       ]);
-      const server = /"server": "([^"]+)"/.exec(readFileSync(kubeconfig, "utf8"))?.[1];
-      expect((await fetch(`${server}/api/v1/namespaces/default/configmaps`)).status).toBe(401);
       child.kill("SIGINT");
       expect(await exited).toEqual({ code: 0, signal: null });
       await nothingIsLeft();

@@ -6,6 +6,7 @@ import {
   type SentWrite,
   type Standing,
   step,
+  validUntilMs,
   versionOf,
   wakeAtMs,
   type WriteOutcome,
@@ -145,7 +146,8 @@ export class ElectorCluster {
     if (replica.elector.request === "read" && replica.readOf !== undefined) {
       const { version } = replica.readOf;
       replica.readOf = undefined;
-      const answer = version === undefined ? ({ type: "missing" } as const) : ({ type: "ok", version, labelled: true } as const);
+      const answer =
+        version === undefined ? ({ type: "missing" } as const) : ({ type: "ok", version, labelled: true } as const);
       this.dispatch(replica, { type: "read", answer });
       return;
     }
@@ -217,6 +219,24 @@ export class ElectorCluster {
     this.dispatch(replica, { type: "vacated" });
   }
 
+  /** For a while `replicas` get every answer and event at once; the others are cut off. */
+  serve(replicas: readonly Replica[], ms: number): void {
+    const untilMs = this.nowMs + ms;
+    for (;;) {
+      // Twice: what is applied for one of them is an event for the others.
+      for (const replica of [...replicas, ...replicas]) {
+        this.apply(replica);
+        this.answer(replica);
+        while (!replica.paused && replica.position >= 0 && replica.position < this.server.history.length - 1) {
+          this.deliver(replica);
+        }
+      }
+      if (this.nowMs >= untilMs) return;
+      const wakeMs = this.#nextWake(untilMs)?.atMs ?? untilMs;
+      this.advance(Math.min(Math.max(wakeMs - this.nowMs, 0.001), untilMs - this.nowMs));
+    }
+  }
+
   /** Nothing is lost any more: every replica that wants to takes part, every message arrives. */
   settle(ms: number): void {
     for (const replica of this.replicas) {
@@ -225,13 +245,8 @@ export class ElectorCluster {
       this.relist(replica);
     }
     for (let passed = 0; passed < ms; passed += 100) {
-      for (const replica of this.replicas) {
-        this.apply(replica);
-        this.answer(replica);
-        while (replica.position < this.server.history.length - 1) this.deliver(replica);
-        this.vacate(replica);
-      }
-      this.advance(100);
+      this.serve(this.replicas, 100);
+      for (const replica of this.replicas) this.vacate(replica);
     }
   }
 
@@ -244,20 +259,22 @@ export class ElectorCluster {
     const { elector, effects } = step(replica.elector, event, context);
     const before = replica.elector;
     replica.elector = elector;
-    this.story.push(`${this.nowMs.toFixed(1)} ${replica.identity} ${event.type}: ${before.phase.name} -> ${elector.phase.name}`);
+    this.story.push(
+      `${this.nowMs.toFixed(1)} ${replica.identity} ${event.type}: ${before.phase.name} -> ${elector.phase.name}`,
+    );
     for (const effect of effects) {
       if (effect.type === "write") {
         if (replica.request !== undefined) throw this.#trouble("second request", replica.identity);
         const base = versionOf(elector);
-        if (effect.write.replaces !== (base?.resourceVersion ?? "")) throw this.#trouble("wrong base", replica.identity);
+        if (effect.write.replaces !== (base?.resourceVersion ?? ""))
+          throw this.#trouble("wrong base", replica.identity);
         replica.request = { write: effect.write, outcome: undefined };
       }
       if (effect.type === "open") this.opened += 1;
       this.story.push(`    ${effect.type}`);
     }
     if (elector.phase.name === "leading" || elector.phase.name === "draining") {
-      const validUntilMs = (elector.own?.sentAt.earliestMs ?? Number.NaN) + V;
-      replica.worksUntilMs = Math.max(replica.worksUntilMs ?? 0, validUntilMs + Q);
+      replica.worksUntilMs = Math.max(replica.worksUntilMs ?? 0, validUntilMs(elector, context) + Q);
     }
     if (wakeAtMs(elector, context) <= context.now.monotonicMs) throw this.#trouble("unsettled timer", replica.identity);
     this.#check();

@@ -72,7 +72,11 @@ export class ElectorDriver {
   elector: Elector = NEW_ELECTOR;
   readonly effects: ElectorEffect[] = [];
   standing: Standing;
-  readonly #timings: { readonly leaseDurationMs: number; readonly renewDeadlineMs: number; readonly retryPeriodMs: number };
+  readonly #timings: {
+    readonly leaseDurationMs: number;
+    readonly renewDeadlineMs: number;
+    readonly retryPeriodMs: number;
+  };
   #monotonicMs = 100_000;
   #gateAheadMs = 0;
   #wallMs = WALL_AT_START_MS;
@@ -188,8 +192,7 @@ export class ElectorDriver {
   }
 
   reads(answer: LeaseVersion | "missing" | "unknown", labelled = true): this {
-    const read: ReadOutcome =
-      typeof answer === "string" ? { type: answer } : { type: "ok", version: answer, labelled };
+    const read: ReadOutcome = typeof answer === "string" ? { type: answer } : { type: "ok", version: answer, labelled };
     if (typeof answer !== "string") this.#note(answer);
     return this.dispatch({ type: "read", answer: read });
   }

@@ -38,7 +38,6 @@ export interface Case {
 
 export const WIDGET_GROUP = "conformance.electorate.dev";
 export const LEASES = "/apis/coordination.k8s.io/v1/leases";
-export const MERGE_PATCH = "application/merge-patch+json";
 export const JSON_PATCH = "application/json-patch+json";
 export const STRATEGIC_PATCH = "application/strategic-merge-patch+json";
 export const APPLY_PATCH = "application/apply-patch+yaml";

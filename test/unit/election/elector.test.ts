@@ -211,7 +211,9 @@ describe("a missing Lease (section 3)", () => {
 
   it("is waited out anew at each relist, as it may have existed in between", () => {
     const r1 = new ElectorDriver();
-    r1.misses("list").advances(L - 1).misses("list");
+    r1.misses("list")
+      .advances(L - 1)
+      .misses("list");
     r1.advances(L - 1);
     expect(r1.happened()).toEqual([]);
     r1.advances(1);
@@ -251,7 +253,9 @@ describe("a missing Lease (section 3)", () => {
 
   it("a first install's exemption ends with the first event about the shard", () => {
     const r1 = new ElectorDriver({ standing: { contends: false } });
-    r1.misses("list", true).sees(lease({ rv: 10, holder: "r2", transitions: 0 })).misses();
+    r1.misses("list", true)
+      .sees(lease({ rv: 10, holder: "r2", transitions: 0 }))
+      .misses();
     r1.becomes({ contends: true });
     expect(r1.happened()).toEqual([]);
     r1.advances(L);
@@ -284,7 +288,15 @@ describe("a missing Lease (section 3)", () => {
 describe("writes (section 3)", () => {
   it("each write is a compare-and-swap on the version in sight", () => {
     const r1 = leading();
-    r1.sees(lease({ rv: 20, holder: WE, transitions: 2, renewTime: r1.elector.own?.record.renewTime ?? "" , acquireTime: r1.elector.own?.record.acquireTime ?? "" }));
+    r1.sees(
+      lease({
+        rv: 20,
+        holder: WE,
+        transitions: 2,
+        renewTime: r1.elector.own?.record.renewTime ?? "",
+        acquireTime: r1.elector.own?.record.acquireTime ?? "",
+      }),
+    );
     r1.expects("leading").advances(R);
     expect(r1.pending.replaces).toBe("20");
     expect(r1.pending.uid).toBe("uid-1");
@@ -542,7 +554,9 @@ describe("stop, drain, then release (safety rule 6)", () => {
   it("a release never erases a newer holder: a conflict is read, and somebody else's Lease is left alone", () => {
     const r1 = leading();
     r1.becomes({ leaves: true }).vacates();
-    r1.answers("conflict").reads(lease({ rv: 60, holder: "r2", transitions: 3 })).expects("standby");
+    r1.answers("conflict")
+      .reads(lease({ rv: 60, holder: "r2", transitions: 3 }))
+      .expects("standby");
     r1.advances(10 * L);
     expect(r1.hasPending).toBe(false);
   });

@@ -6,6 +6,7 @@ import {
   created,
   itemsOf,
   lease,
+  metadataOf,
   namesOf,
   ok,
   refused,
@@ -136,6 +137,15 @@ export const deleteCases: readonly Case[] = [
       await created(api, configMaps, configMap("a"));
       ok(await api.delete(`${configMaps}/a`, { propagationPolicy: "Background" }));
       refused(await api.get(`${configMaps}/a`), 404, "NotFound");
+    },
+  },
+  {
+    title: "propagationPolicy Foreground marks the object first, with a finalizer of that name",
+    async run({ api, configMaps }) {
+      await created(api, configMaps, configMap("a"));
+      const body = ok(await api.delete(`${configMaps}/a`, undefined, { query: { propagationPolicy: "Foreground" } }));
+      expect(body).toMatchObject({ kind: "ConfigMap", metadata: { name: "a", finalizers: ["foregroundDeletion"] } });
+      expect(metadataOf(body)).toHaveProperty("deletionTimestamp");
     },
   },
 ];

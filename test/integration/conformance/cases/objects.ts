@@ -311,4 +311,28 @@ export const objectCases: readonly Case[] = [
       expect(mine.map((one) => child(one, "data"))).toEqual([{ of: "second" }, { of: "first" }]);
     },
   },
+  {
+    title: "a body in YAML is read like JSON",
+    async run({ api, configMaps }) {
+      const text = "metadata:\n  name: a\ndata: {k: v, m: '1'}\n";
+      const body = ok(await api.post(configMaps, text, { contentType: "application/yaml" }), 201);
+      expect(body).toMatchObject({ kind: "ConfigMap", metadata: { name: "a" }, data: { k: "v", m: "1" } });
+    },
+  },
+  {
+    title: "a ConfigMap above 1 MiB is 422, and a body above 3 MiB 413",
+    async run({ api, configMaps }) {
+      refused(await api.post(configMaps, configMap("a", { k: "x".repeat(1_048_577) })), 422, "Invalid", {
+        details: { causes: [{ reason: "FieldValueTooLong" }] },
+      });
+      refused(await api.post(configMaps, configMap("a", { k: "x".repeat(3_200_000) })), 413, "RequestEntityTooLarge");
+    },
+  },
+  {
+    title: "watch=true on the path of one object is a plain GET",
+    async run({ api, configMaps }) {
+      const first = await created(api, configMaps, configMap("a"));
+      expect(ok(await api.get(`${configMaps}/a`, { query: { watch: "true" } }))).toEqual(first);
+    },
+  },
 ];

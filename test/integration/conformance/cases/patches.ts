@@ -188,4 +188,30 @@ export const patchCases: readonly Case[] = [
       });
     },
   },
+  {
+    title: "a server-side apply of a field that another manager applied is 409 with the field as cause, unless forced",
+    async run({ api, configMaps }) {
+      const apply = (fieldManager: string, k: string, force: Record<string, string> = {}) =>
+        api.patch(`${configMaps}/a`, configMap("a", { k }), {
+          contentType: APPLY_PATCH,
+          query: { fieldManager, ...force },
+        });
+      ok(await apply("first", "1"), 201);
+      refused(await apply("second", "2"), 409, "Conflict", {
+        details: { causes: [{ reason: "FieldManagerConflict", message: 'conflict with "first"', field: ".data.k" }] },
+      });
+      expect(ok(await apply("second", "2", { force: "true" }))["data"]).toEqual({ k: "2" });
+      refused(await apply("first", "1"), 409, "Conflict");
+    },
+  },
+  {
+    title: "a field that its only applier leaves out of the next apply is removed",
+    async run({ api, configMaps }) {
+      const apply = (data: Record<string, string>) =>
+        api.patch(`${configMaps}/a`, configMap("a", data), { contentType: APPLY_PATCH, query: { fieldManager: "m" } });
+      ok(await apply({ k: "1", l: "1" }), 201);
+      ok(await api.patch(`${configMaps}/a`, { data: { other: "1" } }));
+      expect(ok(await apply({ l: "1" }))["data"]).toEqual({ l: "1", other: "1" });
+    },
+  },
 ];

@@ -131,4 +131,29 @@ export const representationCases: readonly Case[] = [
       refused(await api.get(configMaps, { accept: PARTIAL }), 406, "NotAcceptable");
     },
   },
+  {
+    title: "a watch of tables describes the columns in its first event only",
+    async run({ api, leases }) {
+      await created(api, leases, lease("a", { holderIdentity: "r1" }));
+      const watch = await api.watch(leases, {}, TABLE);
+      expect(await watch.next()).toMatchObject({
+        type: "ADDED",
+        object: {
+          kind: "Table",
+          columnDefinitions: [{ name: "Name" }, { name: "Holder" }, { name: "Age" }],
+          rows: [{ cells: ["a", "r1", anyText] }],
+        },
+      });
+      const second = await created(api, leases, lease("b", { holderIdentity: "r2" }));
+      expect(await watch.next()).toMatchObject({
+        type: "ADDED",
+        object: {
+          columnDefinitions: null,
+          metadata: { resourceVersion: versionOf(second) },
+          rows: [{ cells: ["b", "r2", anyText], object: { metadata: metadataOf(second) } }],
+        },
+      });
+      watch.close();
+    },
+  },
 ];
