@@ -182,8 +182,13 @@ export class Machine implements Clock {
     this.#rest(forMs);
   }
 
+  /**
+   * Sets the wall clock. Of a machine that sleeps it is set after it woke: both clocks stopped or turned back at once is what
+   * the design leaves to fencing.
+   */
   jumpWall(byMs: number): void {
-    this.#wallOffsetMs += byMs;
+    if (this.#suspendedSinceMs === undefined) this.#wallOffsetMs += byMs;
+    else this.#world.at(this.#resumesAtMs + 200, () => this.jumpWall(byMs));
   }
 
   #rest(forMs: number): void {

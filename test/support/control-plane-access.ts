@@ -85,7 +85,7 @@ export function adminKubeconfig(info: ControlPlaneInfo, url: string = info.url):
 }
 
 /** Sum of all series of the counter `name` whose labels include every one of `labels`. */
-function sumOfCounter(metrics: string, name: string, labels: Readonly<Record<string, string>>): number {
+export function sumOfCounter(metrics: string, name: string, labels: Readonly<Record<string, string>>): number {
   const wanted = Object.entries(labels).map(([label, value]) => `${label}="${value}"`);
   let sum = 0;
   for (const line of metrics.split("\n")) {

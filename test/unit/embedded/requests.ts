@@ -3,7 +3,7 @@ import type { Randomness } from "../../../src/runtime/randomness.ts";
 import { VirtualClock } from "../../support/virtual-clock.ts";
 
 /** Numbers that repeat from run to run. */
-export function countingRandomness(): Randomness {
+function countingRandomness(): Randomness {
   let count = 0;
   return {
     next: () => {
@@ -58,6 +58,10 @@ export interface WatchedEvent {
   readonly object: Body;
 }
 
+export const bodyIn = (text: string): Body => JSON.parse(text) as Body;
+
+export const eventIn = (line: string): WatchedEvent => JSON.parse(line) as WatchedEvent;
+
 /** A watch whose lines are kept. */
 export interface Watched {
   readonly watch: Watch;
@@ -89,7 +93,7 @@ export class Api {
     });
     if (answer.kind === "stream") throw new Error(`${url} is a watch`);
     const json = answer.headers["content-type"] === "application/json";
-    return { status: answer.status, body: JSON.parse(json ? answer.body : JSON.stringify({ message: answer.body })) };
+    return { status: answer.status, body: bodyIn(json ? answer.body : JSON.stringify({ message: answer.body })) };
   }
 
   get(url: string, extra?: Partial<CoreRequest>): Reply {
@@ -128,7 +132,9 @@ export class Api {
     const events: WatchedEvent[] = [];
     let ended: string | undefined;
     answer.watch.subscribe({
-      line: (line) => void events.push(JSON.parse(line)),
+      line: (line) => {
+        events.push(eventIn(line));
+      },
       end: (how) => {
         ended = how;
       },

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { Api, CONFIG_MAPS, LEASES, MERGE } from "./requests.ts";
+import { Api, CONFIG_MAPS, eventIn, LEASES, MERGE } from "./requests.ts";
 
 const version = (text: string): number => Number(text.split("@")[1]);
 
@@ -80,7 +80,7 @@ describe("what a watcher sees", () => {
       if (answer.kind !== "stream") throw new Error("no watch");
       answer.watch.subscribe({
         line: (line) => {
-          const { type, object } = JSON.parse(line);
+          const { type, object } = eventIn(line);
           seen.push(`${type} ${object.metadata.resourceVersion}`);
           if (type === "ADDED") {
             const body = JSON.stringify({ metadata: { annotations: { seen: "1" } } });
@@ -164,6 +164,17 @@ describe("bookmarks", () => {
     expect(silent.seen()).toEqual([]);
   });
 
+  test("a watch that will time out gets a last bookmark before, to go on from", async () => {
+    const api = new Api();
+    const watched = api.watch(`${LEASES}?allowWatchBookmarks=true&timeoutSeconds=150`);
+    await api.clock.advance(147_000);
+    expect(watched.seen()).toHaveLength(2);
+    await api.clock.advance(1_000);
+    expect(watched.seen()).toHaveLength(3);
+    await api.clock.advance(2_000);
+    expect([watched.seen().length, watched.ended()]).toEqual([3, "finished"]);
+  });
+
   test("a WatchList ends its initial events with the marked bookmark", () => {
     const api = new Api();
     api.made(LEASES, "a");
@@ -184,6 +195,17 @@ describe("bookmarks", () => {
     "resourceVersion=5&resourceVersionMatch=Sometimes",
   ])("options that contradict one another are refused: %s", (query) => {
     expect(new Api().get(`${LEASES}?${query}`)).toMatchObject({ status: 422, body: { reason: "Invalid" } });
+  });
+});
+
+describe("a watch of tables", () => {
+  test("the columns are told once, with the first event", () => {
+    const api = new Api();
+    api.made(LEASES, "a");
+    const watched = api.watch(LEASES, { accept: "application/json;as=Table;v=v1;g=meta.k8s.io" });
+    api.made(LEASES, "b", { spec: { holderIdentity: "me" } });
+    expect(watched.events[0]?.object.columnDefinitions).toHaveLength(3);
+    expect(watched.events[1]?.object).toMatchObject({ columnDefinitions: null, rows: [{ cells: ["b", "me", "0s"] }] });
   });
 });
 

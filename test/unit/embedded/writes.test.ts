@@ -81,8 +81,36 @@ describe("create", () => {
     const strict = api.post(`${LEASES}?fieldValidation=Strict`, { metadata: { name: "b" }, spec: { foo: 1 } });
     expect(strict).toMatchObject({
       status: 400,
-      body: { message: expect.stringContaining('unknown field "spec.foo"') },
+      body: { reason: "BadRequest" },
     });
+    expect(strict.body.message).toContain('unknown field "spec.foo"');
+  });
+
+  test("dropped fields are told in a Warning header, unless they are to be ignored", () => {
+    const api = new Api();
+    const body = JSON.stringify({ metadata: { generateName: "a-" }, spec: { foo: 1 }, bar: 2 });
+    const warned = (query: Record<string, string>) =>
+      api.core.handle({ method: "POST", path: LEASES, query, body }).headers.warning;
+    expect(warned({})).toBe('299 - "unknown field \\"spec.foo\\"", 299 - "unknown field \\"bar\\""');
+    expect(warned({ fieldValidation: "Ignore" })).toBeUndefined();
+  });
+
+  test("a body may be YAML, and nothing else that is not JSON", () => {
+    const api = new Api();
+    const send = (contentType: string) =>
+      api.send("POST", LEASES, "metadata:\n  name: a\nspec:\n  holderIdentity: me\n", { contentType });
+    expect(send("application/yaml")).toMatchObject({ status: 201, body: { spec: { holderIdentity: "me" } } });
+    expect(send("application/vnd.kubernetes.protobuf").status).toBe(415);
+    expect(send("application/json").status).toBe(400);
+  });
+
+  test("a ConfigMap beyond 1 MiB and a body beyond 3 MiB are refused", () => {
+    const api = new Api();
+    const made = (bytes: number) =>
+      api.post(CONFIG_MAPS, { metadata: { generateName: "a-" }, data: { k: "x".repeat(bytes) } });
+    expect(made(1_048_576).status).toBe(201);
+    expect(made(1_048_577).status).toBe(422);
+    expect(made(3 * 1_048_576)).toMatchObject({ status: 413, body: { reason: "RequestEntityTooLarge" } });
   });
 
   test("a dry run checks everything and stores nothing", () => {
