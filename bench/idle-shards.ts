@@ -46,7 +46,8 @@ const stop = new AbortController();
 const ended = coordinator.run(stop.signal);
 const deadline = performance.now() + START_DEADLINE_MS;
 while (opened < shards) {
-  if (performance.now() > deadline) throw new Error(`${opened} of ${shards} shards were opened in ${START_DEADLINE_MS} ms`);
+  if (performance.now() > deadline)
+    throw new Error(`${opened} of ${shards} shards were opened in ${START_DEADLINE_MS} ms`);
   await Promise.race([delay(50), ended]);
 }
 // Every shard was renewed at least once: what its first write left behind is replaced.

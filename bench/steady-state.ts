@@ -12,6 +12,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs, promisify } from "node:util";
 import Table from "cli-table3";
+import { z } from "zod";
 import { startApiServer } from "../src/embedded/index.ts";
 import { controlPlaneMissing, startControlPlane } from "../test/support/control-plane.ts";
 import { sumOfCounter } from "../test/support/control-plane-access.ts";
@@ -71,7 +72,9 @@ function connectionsTo(pid: number, port: number): number {
     if (inode !== undefined) inodes.add(inode);
   }
   const remotePort = port.toString(16).toUpperCase().padStart(4, "0");
-  const rows = ["tcp", "tcp6"].flatMap((table) => readFileSync(`/proc/${pid}/net/${table}`, "utf8").split("\n").slice(1));
+  const rows = ["tcp", "tcp6"].flatMap((table) =>
+    readFileSync(`/proc/${pid}/net/${table}`, "utf8").split("\n").slice(1),
+  );
   return rows.filter((row) => {
     const [, , remote = "", state, , , , , , inode = ""] = row.trim().split(/\s+/);
     return state === "01" && remote.endsWith(`:${remotePort}`) && inodes.has(inode);
@@ -107,9 +110,17 @@ async function measureSteady(server: Server, fleet: Fleet, seconds: number): Pro
   const kubeconfig = fleet.write("kubeconfig", server.kubeconfig);
   const options = { kubeconfig, namespace: "default", resources: RESOURCES, configuration: { lease: LEASE } };
   const replicas = REPLICAS.map((name) => fleet.start(name, options));
-  const owners = (): string[] => [...ownersOf(fleet.transitions(), fleet.deaths()).values()].map(({ replica }) => replica);
-  await until("16 owned shards", 60_000, () => owners().length === SHARDS, () => fleet.report());
-  await until("every replica to serve its metrics", 30_000, () => replicas.every(({ address }) => address !== undefined));
+  const owners = (): string[] =>
+    [...ownersOf(fleet.transitions(), fleet.deaths()).values()].map(({ replica }) => replica);
+  await until(
+    "16 owned shards",
+    60_000,
+    () => owners().length === SHARDS,
+    () => fleet.report(),
+  );
+  await until("every replica to serve its metrics", 30_000, () =>
+    replicas.every(({ address }) => address !== undefined),
+  );
   // The last replica's first lists and the first renewals are no steady state.
   await delay(6_000);
   const atStart = { leases: await server.leaseRequests(), own: await sumOf(replicas), cpu: replicas.map(cpuMs) };
@@ -117,7 +128,9 @@ async function measureSteady(server: Server, fleet: Fleet, seconds: number): Pro
   await delay(seconds * 1_000);
   const atEnd = { leases: await server.leaseRequests(), own: await sumOf(replicas), cpu: replicas.map(cpuMs) };
   const elapsed = (performance.now() - startedMs) / 1_000;
-  const byVerb = Object.fromEntries([...atEnd.leases].map(([verb, count]) => [verb, count - (atStart.leases.get(verb) ?? 0)]));
+  const byVerb = Object.fromEntries(
+    [...atEnd.leases].map(([verb, count]) => [verb, count - (atStart.leases.get(verb) ?? 0)]),
+  );
   const leases = Object.values(byVerb).reduce((sum, count) => sum + count, 0);
   const port = Number(new URL(server.url).port);
   return {
@@ -139,7 +152,11 @@ async function sumOf(replicas: readonly ReplicaProcess[]): Promise<number> {
 /** CPU time of a process so far. Linux counts it in hundredths of a second. */
 function cpuMs({ pid }: ReplicaProcess): number {
   const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-  const [user = 0, system = 0] = stat.slice(stat.lastIndexOf(")") + 2).split(" ").slice(11, 13).map(Number);
+  const [user = 0, system = 0] = stat
+    .slice(stat.lastIndexOf(")") + 2)
+    .split(" ")
+    .slice(11, 13)
+    .map(Number);
   return (user + system) * 10;
 }
 
@@ -154,8 +171,7 @@ async function measureHeap(server: Server, fleet: Fleet): Promise<Heap> {
   const heapOf = async (shards: number): Promise<number> => {
     const args = ["--expose-gc", script, "--kubeconfig", kubeconfig, "--shards", String(shards)];
     const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 120_000 });
-    const { heapBytes }: { heapBytes: number } = JSON.parse(stdout);
-    return heapBytes;
+    return z.object({ heapBytes: z.number() }).parse(JSON.parse(stdout)).heapBytes;
   };
   const one = await heapOf(1);
   const many = await heapOf(IDLE_SHARDS + 1);
@@ -165,14 +181,23 @@ async function measureHeap(server: Server, fleet: Fleet): Promise<Heap> {
 function tableText(server: string, steady: Steady, heap: Heap): string {
   const table = new Table({ head: ["what", "measured", "goal"], style: { head: [], border: [] } });
   const verbs = Object.entries(steady.leaseRequestsByVerb).filter(([, count]) => count > 0);
-  const each = (values: readonly number[], digits: number): string => values.map((value) => value.toFixed(digits)).join(" / ");
+  const each = (values: readonly number[], digits: number): string =>
+    values.map((value) => value.toFixed(digits)).join(" / ");
   table.push(
-    ["requests for Leases per shard per second", steady.leaseRequestsPerShardPerSecond.toFixed(3), `<= ${GOAL_REQUESTS}`],
+    [
+      "requests for Leases per shard per second",
+      steady.leaseRequestsPerShardPerSecond.toFixed(3),
+      `<= ${GOAL_REQUESTS}`,
+    ],
     ["  by verb, in all", verbs.map(([verb, count]) => `${count} ${verb}`).join(", "), "no GET"],
     ["requests of all kinds, counted by the replicas", steady.allRequestsPerShardPerSecond.toFixed(3), ""],
     ["open connections per replica", each(steady.connectionsPerReplica, 0), "a handful"],
     ["CPU per replica, ms per second", each(steady.cpuMsPerReplicaPerSecond, 1), ""],
-    [`heap per idle shard, of ${IDLE_SHARDS}`, `${(heap.heapBytesPerShard / 1024).toFixed(2)} KiB`, `<= ${GOAL_HEAP_KIB} KB`],
+    [
+      `heap per idle shard, of ${IDLE_SHARDS}`,
+      `${(heap.heapBytesPerShard / 1024).toFixed(2)} KiB`,
+      `<= ${GOAL_HEAP_KIB} KB`,
+    ],
   );
   return [
     `API server: ${server}`,
@@ -185,12 +210,14 @@ const { values } = parseArgs({
   options: { json: { type: "boolean", default: false }, seconds: { type: "string", default: "24" } },
 });
 const seconds = Number(values.seconds);
-if (!Number.isFinite(seconds) || seconds <= 0) throw new Error(`--seconds must be a number above 0, but is ${values.seconds}`);
+if (!Number.isFinite(seconds) || seconds <= 0)
+  throw new Error(`--seconds must be a number above 0, but is ${values.seconds}`);
 const server = await startServer();
 const fleet = new Fleet();
 try {
   const steady = await measureSteady(server, fleet, seconds);
-  await Promise.all(fleet.replicas.map((replica) => (replica.kill(), replica.exited)));
+  for (const replica of fleet.replicas) replica.kill();
+  await Promise.all(fleet.replicas.map(({ exited }) => exited));
   const heap = await measureHeap(server, fleet);
   const result = { server: server.name, replicas: REPLICAS.length, shards: SHARDS, lease: LEASE, ...steady, ...heap };
   process.stdout.write(`${values.json ? JSON.stringify(result) : tableText(server.name, steady, heap)}\n`);

@@ -29,7 +29,10 @@ export interface LeaseVersion {
   readonly object: KubernetesObject;
 }
 
-export function parseLease(object: KubernetesObject): LeaseVersion {
+export function parseLease(stored: KubernetesObject): LeaseVersion {
+  // Never needed, and more than half of a Lease; one that is written without them keeps them.
+  const { managedFields: _, ...metadata } = stored.metadata;
+  const object: KubernetesObject = { ...stored, metadata };
   const spec = isFields(object.spec) ? object.spec : {};
   const duration = spec.leaseDurationSeconds;
   const transitions = spec.leaseTransitions;
@@ -108,13 +111,12 @@ export interface LeaseChange {
 
 /** The body of a PUT: the stored object with our fields changed, foreign labels, annotations and fields kept, uid and resourceVersion sent along. */
 export function changedLease(stored: LeaseVersion, change: LeaseChange): KubernetesObject {
-  const { managedFields: _, ...metadata } = stored.object.metadata;
   return {
     ...stored.object,
     apiVersion: "coordination.k8s.io/v1",
     kind: "Lease",
     metadata: {
-      ...metadata,
+      ...stored.object.metadata,
       name: stored.name,
       labels: { ...stored.labels, ...change.labels },
       annotations: annotationsOf(stored.annotations, change),

@@ -5,7 +5,7 @@ import { createObjects, leaseOf, leasesOf } from "../support/cluster-objects.ts"
 import { integration, type Scene, say } from "../support/integration.ts";
 import { leasesPath } from "../support/lease-history.ts";
 import { SHORT_LEASE_MS } from "../support/replica-process.ts";
-import { msBetween, never, until } from "../support/waiting.ts";
+import { byText, msBetween, never, until } from "../support/waiting.ts";
 
 /** People and scripts with kubectl at the Leases of replicas that run: each edit on a Lease of its own, all at the same time. */
 
@@ -78,14 +78,12 @@ const EDITS: readonly Edit[] = [
 /** When the test's own watch saw the edit: the first version after `sinceNs` that is no renewal. */
 function editedNs(on: Scene, shard: string, sinceNs: bigint): bigint | undefined {
   const holder = on.fleet.replicas.map(({ identity }) => identity);
-  return on.history
-    .of(`test-${shard}`)
-    .find(({ type, lease, ns }) => {
-      const { spec, metadata } = lease;
-      const unlabelled = metadata.labels?.["electorate.dev/coordinator"] === undefined;
-      const ours = spec?.holderIdentity !== undefined && holder.includes(spec.holderIdentity);
-      return ns > sinceNs && (type === "DELETED" || unlabelled || !ours || spec?.renewTime?.startsWith("9999"));
-    })?.ns;
+  return on.history.of(`test-${shard}`).find(({ type, lease, ns }) => {
+    const { spec, metadata } = lease;
+    const unlabelled = metadata.labels?.["electorate.dev/coordinator"] === undefined;
+    const ours = spec?.holderIdentity !== undefined && holder.includes(spec.holderIdentity);
+    return ns > sinceNs && (type === "DELETED" || unlabelled || !ours || spec?.renewTime?.startsWith("9999"));
+  })?.ns;
 }
 
 test("what kubectl does to a Lease goes unnoticed, is taken for free too early, crashes a replica or blocks a shard for ever", async (context) => {
@@ -104,11 +102,15 @@ test("what kubectl does to a Lease goes unnoticed, is taken for free too early, 
   const terms = gateTerms(on.fleet.transitions(), on.fleet.deaths());
   for (const { what, shard, reason } of EDITS) {
     const atNs = editedNs(on, shard, sinceNs) ?? 0n;
-    const lost = on.fleet.transitions().find((line) => line.shard === shard && line.event === "gate-closed" && line.ns > sinceNs);
+    const lost = on.fleet
+      .transitions()
+      .find((line) => line.shard === shard && line.event === "gate-closed" && line.ns > sinceNs);
     const again = terms.filter((term) => term.shard === shard && term.openedNs > sinceNs);
     const lostMs = msBetween(atNs, lost?.ns ?? 0n);
     const openedMs = again.map(({ openedNs }) => msBetween(atNs, openedNs));
-    say(`${what}: lost after ${lostMs.toFixed(0)} ms (${lost?.reason}), owned again after ${openedMs.map((ms) => ms.toFixed(0)).join(", ")} ms`);
+    say(
+      `${what}: lost after ${lostMs.toFixed(0)} ms (${lost?.reason}), owned again after ${openedMs.map((ms) => ms.toFixed(0)).join(", ")} ms`,
+    );
     expect.soft(lost?.reason, what).toBe(reason);
     expect.soft(lostMs, what).toBeLessThan(AT_ONCE_MS);
     // The test's watch and the replica's are two: some milliseconds between them are no early take.
@@ -116,10 +118,14 @@ test("what kubectl does to a Lease goes unnoticed, is taken for free too early, 
     expect.soft(Math.min(...openedMs), what).toBeLessThan(SHORT_LEASE_MS * 2 + 1_500);
     expect.soft(openedMs, `${what}: one new term`).toHaveLength(1);
   }
-  const untouched = on.fleet.transitions().filter(({ shard, event, ns }) => shard === "configmaps-07" && event === "gate-closed" && ns > sinceNs);
+  const untouched = on.fleet
+    .transitions()
+    .filter(({ shard, event, ns }) => shard === "configmaps-07" && event === "gate-closed" && ns > sinceNs);
   expect(untouched, "the Lease that nobody edited").toEqual([]);
   expect(on.fleet.replicas.map(({ exit }) => exit)).toEqual([undefined, undefined]);
-  const labels = (await leasesOf(on.plane, "edited")).filter(({ metadata }) => metadata.labels?.["electorate.dev/role"] === "shard");
+  const labels = (await leasesOf(on.plane, "edited")).filter(
+    ({ metadata }) => metadata.labels?.["electorate.dev/role"] === "shard",
+  );
   expect(labels).toHaveLength(SHARDS);
   expect(on.faults()).toEqual([]);
 });
@@ -129,7 +135,16 @@ test("an absurd duration blocks a shard for ever, although the documented remedy
   await startBoth(on);
   const sinceNs = process.hrtime.bigint();
   const spec = { holderIdentity: "somebody-else", leaseDurationSeconds: 2_147_483_647 };
-  await on.plane.kubectl(["-n", "absurd", "patch", "lease", "test-configmaps-03", "--type=merge", "-p", JSON.stringify({ spec })]);
+  await on.plane.kubectl([
+    "-n",
+    "absurd",
+    "patch",
+    "lease",
+    "test-configmaps-03",
+    "--type=merge",
+    "-p",
+    JSON.stringify({ spec }),
+  ]);
   await until("the loss", 5_000, () => on.owners().size === SHARDS - 1);
   const reopened = (): string | undefined => {
     const owner = on.owners().get("configmaps-03");
@@ -145,14 +160,19 @@ test("an absurd duration blocks a shard for ever, although the documented remedy
   expect(text).toMatch(/delete/i);
   // The remedy: be sure that the holder is stopped, delete the Lease, wait L.
   await on.plane.kubectl(["-n", "absurd", "delete", "lease", "test-configmaps-03"]);
-  const deletedNs = on.history.of("test-configmaps-03").findLast(({ type }) => type === "DELETED")?.ns ?? process.hrtime.bigint();
+  const deletedNs =
+    on.history.of("test-configmaps-03").findLast(({ type }) => type === "DELETED")?.ns ?? process.hrtime.bigint();
   await on.allOwned(SHARDS, SHORT_LEASE_MS * 4);
-  const opened = gateTerms(on.fleet.transitions(), on.fleet.deaths()).findLast(({ shard }) => shard === "configmaps-03");
+  const opened = gateTerms(on.fleet.transitions(), on.fleet.deaths()).findLast(
+    ({ shard }) => shard === "configmaps-03",
+  );
   const openedMs = msBetween(deletedNs, opened?.openedNs ?? 0n);
   say(`absurd duration: owned again ${openedMs.toFixed(0)} ms after the Lease was deleted`);
   expect(openedMs).toBeGreaterThan(SHORT_LEASE_MS - 100);
   expect(openedMs).toBeLessThan(SHORT_LEASE_MS + 1_500);
-  const others = on.fleet.transitions().filter(({ event, shard, ns }) => event === "gate-closed" && shard !== "configmaps-03" && ns > sinceNs);
+  const others = on.fleet
+    .transitions()
+    .filter(({ event, shard, ns }) => event === "gate-closed" && shard !== "configmaps-03" && ns > sinceNs);
   expect(others).toEqual([]);
   expect(on.faults()).toEqual([]);
 });
@@ -172,14 +192,18 @@ test("a label or an annotation of somebody else costs a term, or is wiped off by
     "electorate.dev/key-map=nonsense",
     "electorate.dev/epoch=-1",
     "electorate.dev/renewal=\u{1F4A5}",
-    "electorate.dev/resource=\"; drop",
+    'electorate.dev/resource="; drop',
   ]);
-  const members = (await leasesOf(on.plane, "metadata")).filter(({ metadata }) => metadata.labels?.["electorate.dev/role"] === "member");
+  const members = (await leasesOf(on.plane, "metadata")).filter(
+    ({ metadata }) => metadata.labels?.["electorate.dev/role"] === "member",
+  );
   const [first, second] = members.map(({ metadata }) => metadata.name);
   if (first === undefined || second === undefined) throw new Error("two member Leases are wanted");
   const nonsense = { "electorate.dev/resources": "{{{", "electorate.dev/identity": "", "electorate.dev/protocol": "x" };
   await on.plane.must("PATCH", leasesPath("metadata", first), { metadata: { annotations: nonsense } });
-  await on.plane.must("PATCH", leasesPath("metadata", second), { spec: { holderIdentity: "nobody", leaseDurationSeconds: 2_147_483_647 } });
+  await on.plane.must("PATCH", leasesPath("metadata", second), {
+    spec: { holderIdentity: "nobody", leaseDurationSeconds: 2_147_483_647 },
+  });
   await until("renewals after the edits", 5_000, async () => {
     const edited = await leaseOf(on.plane, "metadata", "test-configmaps-00");
     const renewals = on.history.of("test-configmaps-00").filter(({ ns }) => ns > sinceNs).length;
@@ -192,12 +216,19 @@ test("a label or an annotation of somebody else costs a term, or is wiped off by
   expect(mended?.metadata.annotations?.["electorate.dev/key-map"]).toMatch(/\/8$/);
   const mendedMembers = await Promise.all([first, second].map((name) => leaseOf(on.plane, "metadata", name)));
   const identities = on.fleet.replicas.map(({ identity }) => identity);
-  expect(mendedMembers.map((member) => member?.spec?.holderIdentity).sort()).toEqual([...identities].sort());
+  expect(mendedMembers.map((member) => member?.spec?.holderIdentity).toSorted(byText)).toEqual(
+    identities.toSorted(byText),
+  );
   expect(mendedMembers.map((member) => member?.spec?.leaseDurationSeconds)).toEqual([3, 3]);
-  for (const member of mendedMembers) expect(member?.metadata.annotations?.["electorate.dev/resources"]).toContain("configmaps");
+  for (const member of mendedMembers)
+    expect(member?.metadata.annotations?.["electorate.dev/resources"]).toContain("configmaps");
   // A member Lease is deleted: with per-shard renewal no gate hangs on it.
   await on.plane.kubectl(["-n", "metadata", "delete", "lease", first]);
-  await until("the member Lease to be made again", 5_000, async () => (await leaseOf(on.plane, "metadata", first)) !== undefined);
+  await until(
+    "the member Lease to be made again",
+    5_000,
+    async () => (await leaseOf(on.plane, "metadata", first)) !== undefined,
+  );
   const closed = on.fleet.transitions().filter(({ event, ns }) => event === "gate-closed" && ns > sinceNs);
   say(`edits of metadata and of member Leases: ${closed.length} terms ended`);
   expect(closed).toEqual([]);

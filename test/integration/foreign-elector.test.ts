@@ -19,7 +19,10 @@ function both(on: Scene, foreign: ForeignElector): string[] {
   const terms = gateTerms(on.fleet.transitions(), on.fleet.deaths()).filter(({ shard }) => shard === SHARD);
   return foreign.tenancies.flatMap(({ fromNs, toNs }) =>
     terms
-      .filter(({ openedNs, closedNs }) => (toNs === undefined || openedNs < toNs) && (closedNs === undefined || fromNs < closedNs))
+      .filter(
+        ({ openedNs, closedNs }) =>
+          (toNs === undefined || openedNs < toNs) && (closedNs === undefined || fromNs < closedNs),
+      )
       .map(({ replica, epoch }) => `${replica} (term ${epoch}) and the foreign elector`),
   );
 }
@@ -34,7 +37,11 @@ test("a client-go elector on our Lease is taken over while it renews, or takes o
     await until("the foreign elector to lead", 5_000, () => foreign.holds);
     const a = on.start("a", { resources: RESOURCES });
     await on.allOwned(SHARDS - 1);
-    await never("taken from a foreign elector that renews", SHORT_LEASE_MS * 2, () => both(on, foreign)[0] ?? (on.owners().has(SHARD) ? "opened" : undefined));
+    await never(
+      "taken from a foreign elector that renews",
+      SHORT_LEASE_MS * 2,
+      () => both(on, foreign)[0] ?? (on.owners().has(SHARD) ? "opened" : undefined),
+    );
     const labelled = await leaseOf(on.plane, "foreign", LEASE);
     expect(labelled?.spec?.holderIdentity).toBe(foreign.identity);
     expect(labelled?.metadata.labels).toMatchObject({
@@ -55,7 +62,11 @@ test("a client-go elector on our Lease is taken over while it renews, or takes o
 
     // It contends again, and ours renews: it gets nothing.
     foreign.start();
-    await never("taken from us while we renew", SHORT_LEASE_MS * 2, () => both(on, foreign)[0] ?? (foreign.holds ? "it holds it" : undefined));
+    await never(
+      "taken from us while we renew",
+      SHORT_LEASE_MS * 2,
+      () => both(on, foreign)[0] ?? (foreign.holds ? "it holds it" : undefined),
+    );
 
     // Ours is killed: it takes the Lease when that has expired.
     const killedNs = a.kill();
@@ -77,7 +88,9 @@ test("a client-go elector on our Lease is taken over while it renews, or takes o
     await never("taken from us while we renew", SHORT_LEASE_MS, () => both(on, foreign)[0]);
     const stoppedNs = b.stop();
     await until("the foreign elector to be given the Lease", SHORT_LEASE_MS * 2, () => foreign.holds);
-    say(`ours stopped: the foreign elector took over after ${msBetween(stoppedNs, foreign.tenancies.at(-1)?.fromNs ?? 0n).toFixed(0)} ms`);
+    say(
+      `ours stopped: the foreign elector took over after ${msBetween(stoppedNs, foreign.tenancies.at(-1)?.fromNs ?? 0n).toFixed(0)} ms`,
+    );
     expect(await b.exited).toEqual({ code: 0, signal: null });
   } finally {
     await foreign.die();

@@ -59,7 +59,9 @@ for (const [first, second] of [
     const stoppedNs = a.stop();
     expect(await a.exited).toEqual({ code: 0, signal: null });
     await workedOnBy(on, keys, second, "after");
-    say(`${first} -> ${second} buckets by a stop: nobody worked for ${longestPauseMs(on, stoppedNs).toFixed(0)} ms at most`);
+    say(
+      `${first} -> ${second} buckets by a stop: nobody worked for ${longestPauseMs(on, stoppedNs).toFixed(0)} ms at most`,
+    );
     expect(on.faults()).toEqual([]);
   });
 }
@@ -73,7 +75,9 @@ test("one key in two hands: replicas with 8 and with 16 buckets start in an empt
   await never("two owners", SHORT_LEASE_MS * 3, () => on.faults()[0]);
   await annotate(on.plane, "configmaps", keys, { "test/round": "race" });
   await until("every key to be worked on by one of them", SHORT_LEASE_MS * 5, () => {
-    const done = new Set(on.fleet.sink().flatMap((line) => (line.round === "race" && line.phase === "end" ? [line.key] : [])));
+    const done = new Set(
+      on.fleet.sink().flatMap((line) => (line.round === "race" && line.phase === "end" ? [line.key] : [])),
+    );
     return keys.every((key) => done.has(key));
   });
   const notes = new Set(on.fleet.sink().flatMap(({ round, note }) => (round === "race" ? [note] : [])));

@@ -5,7 +5,7 @@ import { annotate, createObjects, leaseOf, leasesOf } from "../support/cluster-o
 import { integration, type Scene, say } from "../support/integration.ts";
 import { type ReplicaProcess, SHORT_LEASE_MS } from "../support/replica-process.ts";
 import { gapsSince, quantile, spreadText } from "../support/transitions.ts";
-import { msBetween, until } from "../support/waiting.ts";
+import { byText, msBetween, until } from "../support/waiting.ts";
 
 /** Two kinds and 16 shards, owned by several replicas: what is there, and what a crash and a planned stop cost. */
 
@@ -63,7 +63,7 @@ test("no shard without an owner or with two: 3 replicas, 2 kinds, 16 shards", as
   const members = leases.filter(({ metadata }) => metadata.labels?.["electorate.dev/role"] === "member");
   const identities = on.fleet.replicas.map(({ identity }) => identity);
   expect(shards).toHaveLength(SHARDS);
-  expect(members.map(({ spec }) => spec?.holderIdentity).sort()).toEqual([...identities].sort());
+  expect(members.map(({ spec }) => spec?.holderIdentity).toSorted(byText)).toEqual(identities.toSorted(byText));
   const open = openTerms(gateTerms(on.fleet.transitions(), on.fleet.deaths()));
   for (const { metadata, spec } of shards) {
     const term = open.get(metadata.name.slice("test-".length));

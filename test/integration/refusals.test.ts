@@ -17,12 +17,23 @@ function textOf(replica: ReplicaProcess): string {
   return [...replica.plain, ...replica.lines.map((line) => JSON.stringify(line))].join("\n");
 }
 
-async function expectRefusal(replica: ReplicaProcess, codes: readonly number[], ...says: readonly RegExp[]): Promise<void> {
-  const exit = await until("the command to end", 20_000, () => replica.exit, () => replica.tail());
+async function expectRefusal(
+  replica: ReplicaProcess,
+  codes: readonly number[],
+  ...says: readonly RegExp[]
+): Promise<void> {
+  const exit = await until(
+    "the command to end",
+    20_000,
+    () => replica.exit,
+    () => replica.tail(),
+  );
   expect(codes, `${replica.name}: ${textOf(replica)}`).toContain(exit.code);
   for (const pattern of says) expect(textOf(replica)).toMatch(pattern);
   expect(textOf(replica), "no stack").not.toMatch(/^\s+at .*\(.*:\d+:\d+\)/m);
-  say(`${replica.name}: exit ${exit.code}: ${(replica.plain.find((line) => line.trim() !== "") ?? JSON.stringify(replica.lines.at(-1))).slice(0, 170)}`);
+  say(
+    `${replica.name}: exit ${exit.code}: ${(replica.plain.find((line) => line.trim() !== "") ?? JSON.stringify(replica.lines.at(-1))).slice(0, 170)}`,
+  );
 }
 
 test("a wrong kubeconfig, context, resource or handler starts half a replica, or says nothing useful", async (context) => {
@@ -34,11 +45,27 @@ test("a wrong kubeconfig, context, resource or handler starts half a replica, or
   await expectRefusal(on.start("broken-kubeconfig", { kubeconfig: broken }), [2], /broken\.kubeconfig/);
   await expectRefusal(on.start("empty-kubeconfig", { kubeconfig: empty }), [2], /empty\.kubeconfig/);
   await expectRefusal(on.start("no-context", { args: ["--context", "absent"] }), [2], /absent/);
-  await expectRefusal(on.start("no-resource", { resources: [{ resource: "widgets.example.com" }] }), [2], /widgets\.example\.com/);
-  await expectRefusal(on.start("no-handler", { resources: [{ ...configMaps, handler: "./absent.ts#work" }] }), [2], /absent\.ts/);
+  await expectRefusal(
+    on.start("no-resource", { resources: [{ resource: "widgets.example.com" }] }),
+    [2],
+    /widgets\.example\.com/,
+  );
+  await expectRefusal(
+    on.start("no-handler", { resources: [{ ...configMaps, handler: "./absent.ts#work" }] }),
+    [2],
+    /absent\.ts/,
+  );
   const handlers = on.fleet.write("handlers.mjs", "export const number = 7;\n");
-  await expectRefusal(on.start("no-export", { resources: [{ ...configMaps, handler: `${handlers}#absent` }] }), [2], /absent/);
-  await expectRefusal(on.start("no-function", { resources: [{ ...configMaps, handler: `${handlers}#number` }] }), [2], /number/);
+  await expectRefusal(
+    on.start("no-export", { resources: [{ ...configMaps, handler: `${handlers}#absent` }] }),
+    [2],
+    /absent/,
+  );
+  await expectRefusal(
+    on.start("no-function", { resources: [{ ...configMaps, handler: `${handlers}#number` }] }),
+    [2],
+    /number/,
+  );
   await expectRefusal(on.start("a_b"), [2], /identity/);
   expect(await leasesOf(on.plane, "refused"), "nothing was started").toEqual([]);
 });
@@ -51,7 +78,11 @@ test("a taken port goes unnoticed until the probes fail", async (context) => {
   if (address === null || typeof address === "string") throw new Error("the server has no port");
   try {
     const taken = `127.0.0.1:${address.port}`;
-    await expectRefusal(on.start("port-taken", { configuration: { http: { address: taken } } }), [1, 2], new RegExp(String(address.port)));
+    await expectRefusal(
+      on.start("port-taken", { configuration: { http: { address: taken } } }),
+      [1, 2],
+      new RegExp(String(address.port)),
+    );
     expect(await leasesOf(on.plane, "port-taken"), "nothing was started").toEqual([]);
   } finally {
     server.close();
@@ -63,7 +94,12 @@ test("an API server that does not answer, or a namespace that is not there, ends
   const text = on.plane.kubeconfig.replace(on.plane.url, "https://127.0.0.1:1");
   const lost = on.start("unreachable", { kubeconfig: on.fleet.write("lost.kubeconfig", text) });
   const homeless = on.start("homeless", { configuration: { namespace: "no-such-namespace" } });
-  const warned = await until("it to be said", 15_000, () => lost.lines.find(({ level }) => level === "warn"), () => lost.tail());
+  const warned = await until(
+    "it to be said",
+    15_000,
+    () => lost.lines.find(({ level }) => level === "warn"),
+    () => lost.tail(),
+  );
   say(`unreachable: ${String(warned["msg"])}`);
   expect(String(warned["msg"])).toMatch(/127\.0\.0\.1:1/);
   const missing = await until(
@@ -89,16 +125,24 @@ test("two coordinators in one namespace take each other's shards", async (contex
   const depot = on.start("depot", { coordinator: "depot", note: "depot" });
   for (const name of ["shop", "depot"]) {
     await until(`${name} to work on every key`, 20_000, () => {
-      const done = new Set(on.fleet.sink().flatMap(({ note, key, phase }) => (note === name && phase === "end" ? [key] : [])));
+      const done = new Set(
+        on.fleet.sink().flatMap(({ note, key, phase }) => (note === name && phase === "end" ? [key] : [])),
+      );
       return keys.every((key) => done.has(key));
     });
   }
   const sinceNs = process.hrtime.bigint();
   shop.stop();
   expect(await shop.exited).toEqual({ code: 0, signal: null });
-  await never("one disturbs the other", SHORT_LEASE_MS, () => depot.transitions.find(({ event, ns }) => event === "gate-closed" && ns > sinceNs)?.shard);
+  await never(
+    "one disturbs the other",
+    SHORT_LEASE_MS,
+    () => depot.transitions.find(({ event, ns }) => event === "gate-closed" && ns > sinceNs)?.shard,
+  );
   const left = await leasesOf(on.plane, "shared");
-  const held = left.filter(({ spec }) => spec?.holderIdentity === depot.identity).map(({ metadata }) => metadata.labels?.["electorate.dev/coordinator"]);
+  const held = left
+    .filter(({ spec }) => spec?.holderIdentity === depot.identity)
+    .map(({ metadata }) => metadata.labels?.["electorate.dev/coordinator"]);
   expect(new Set(held)).toEqual(new Set(["depot"]));
   expect(held).toHaveLength(9);
   say(`two coordinators: ${left.length} Leases, the stop of one closed no gate of the other`);

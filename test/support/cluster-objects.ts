@@ -1,6 +1,6 @@
 /** What tests do to objects of a real API server, over the administrator's access. */
 import type { ControlPlaneAccess } from "./control-plane-access.ts";
-import { type LeaseObject, leasesPath } from "./lease-history.ts";
+import { type LeaseObject, leasesPath, parseLeaseList, parseLeaseObject } from "./lease-history.ts";
 
 /** So many requests at once that two cores are not idle, and not so many that the API server queues them. */
 const AT_ONCE = 8;
@@ -55,11 +55,9 @@ export async function leaseOf(
   const answer = await plane.call("GET", leasesPath(namespace, name));
   if (answer.status === 404) return undefined;
   if (answer.status !== 200) throw new Error(`Lease ${name} was answered ${answer.status}`);
-  const lease: LeaseObject = JSON.parse(answer.text);
-  return lease;
+  return parseLeaseObject(answer.text);
 }
 
 export async function leasesOf(plane: ControlPlaneAccess, namespace: string): Promise<LeaseObject[]> {
-  const list: { items: LeaseObject[] } = JSON.parse(await plane.must("GET", leasesPath(namespace)));
-  return list.items;
+  return parseLeaseList(await plane.must("GET", leasesPath(namespace)));
 }

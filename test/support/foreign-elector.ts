@@ -4,7 +4,7 @@
  */
 import { setTimeout as delay } from "node:timers/promises";
 import type { ControlPlaneAccess } from "./control-plane-access.ts";
-import { type LeaseObject, leasesPath } from "./lease-history.ts";
+import { type LeaseObject, leasesPath, parseLeaseObject } from "./lease-history.ts";
 
 export interface Tenancy {
   readonly fromNs: bigint;
@@ -119,8 +119,7 @@ export class ForeignElector {
   async #get(): Promise<LeaseObject | undefined> {
     const answer = await this.#plane.call("GET", leasesPath(this.#namespace, this.#name));
     if (answer.status === 404) return undefined;
-    const lease: LeaseObject = JSON.parse(answer.text);
-    return lease;
+    return parseLeaseObject(answer.text);
   }
 
   #put(lease: LeaseObject): Promise<boolean> {

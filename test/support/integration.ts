@@ -78,25 +78,6 @@ export class Scene {
 
   async close(): Promise<void> {
     this.history.stop();
-    if (process.env.DUMP)
-      (await import("node:fs")).writeFileSync(
-        process.env.DUMP + "/" + this.namespace,
-        [
-          ...this.fleet.replicas.flatMap((r) => r.lines.map((l) => r.name + " " + JSON.stringify(l))),
-          ...this.history.moments.map(
-            (m) =>
-              m.ns +
-              " " +
-              m.type +
-              " " +
-              m.name +
-              " " +
-              JSON.stringify(m.lease.spec) +
-              " rv" +
-              m.lease.metadata.resourceVersion,
-          ),
-        ].join("\n"),
-      );
     await this.fleet.close();
   }
 }

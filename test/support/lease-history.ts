@@ -5,23 +5,42 @@
 import type { ClientRequest } from "node:http";
 import { request } from "node:https";
 import { createInterface } from "node:readline";
+import { z } from "zod";
 import type { ControlPlaneAccess } from "./control-plane-access.ts";
 
-export interface LeaseObject {
-  readonly metadata: {
-    readonly name: string;
-    readonly uid: string;
-    readonly resourceVersion: string;
-    readonly labels?: Readonly<Record<string, string>>;
-    readonly annotations?: Readonly<Record<string, string>>;
-  };
-  readonly spec?: {
-    readonly holderIdentity?: string;
-    readonly leaseDurationSeconds?: number;
-    readonly acquireTime?: string;
-    readonly renewTime?: string;
-    readonly leaseTransitions?: number;
-  };
+const texts = z.record(z.string(), z.string());
+const count = z.number();
+
+const leaseSchema = z.looseObject({
+  metadata: z.looseObject({
+    name: z.string(),
+    uid: z.string(),
+    resourceVersion: z.string(),
+    labels: texts.optional(),
+    annotations: texts.optional(),
+  }),
+  spec: z
+    .looseObject({
+      holderIdentity: z.string().optional(),
+      leaseDurationSeconds: count.optional(),
+      acquireTime: z.string().optional(),
+      renewTime: z.string().optional(),
+      leaseTransitions: count.optional(),
+    })
+    .optional(),
+});
+const listSchema = z.looseObject({ items: z.array(leaseSchema) });
+const eventSchema = z.looseObject({ type: z.enum(["ADDED", "MODIFIED", "DELETED"]), object: leaseSchema });
+
+/** A Lease as the API server has it; what is not named here is kept. */
+export type LeaseObject = z.output<typeof leaseSchema>;
+
+export function parseLeaseObject(text: string): LeaseObject {
+  return leaseSchema.parse(JSON.parse(text));
+}
+
+export function parseLeaseList(text: string): LeaseObject[] {
+  return listSchema.parse(JSON.parse(text)).items;
 }
 
 export interface LeaseMoment {
@@ -72,7 +91,7 @@ export class LeaseHistory {
     try {
       for await (const line of createInterface({ input: answer })) {
         const ns = process.hrtime.bigint();
-        const { type, object }: { type: LeaseMoment["type"]; object: LeaseObject } = JSON.parse(line);
+        const { type, object } = eventSchema.parse(JSON.parse(line));
         this.moments.push({ type, name: object.metadata.name, lease: object, ns });
       }
     } catch (error) {

@@ -2,6 +2,7 @@
  * Who was allowed to act, and who acted: worked out from the transition lines of the replicas and from what their handlers
  * wrote. Everything here is pure; times are nanoseconds of CLOCK_MONOTONIC, which all processes of the machine share.
  */
+import { z } from "zod";
 import {
   compare,
   type Deaths,
@@ -15,36 +16,23 @@ import {
   sharedOwnership,
 } from "../../src/cli/demo/history.ts";
 
+const sinkSchema = z.object({
+  phase: z.enum(["begin", "end", "written"]),
+  resource: z.string(),
+  key: z.string(),
+  shard: z.string(),
+  epoch: z.string(),
+  round: z.string(),
+  note: z.string(),
+  pid: z.number(),
+  ns: z.string().transform(BigInt),
+});
+
 /** One line of the sink handlers. */
-export interface SinkLine {
-  readonly phase: "begin" | "end" | "written";
-  readonly resource: string;
-  readonly key: string;
-  readonly shard: string;
-  readonly epoch: string;
-  readonly round: string;
-  readonly note: string;
-  readonly pid: number;
-  readonly ns: bigint;
-}
+export type SinkLine = z.output<typeof sinkSchema>;
 
 export function parseSinkLine(line: string): SinkLine {
-  const fields: Record<string, unknown> = JSON.parse(line);
-  const text = (name: string): string => String(fields[name]);
-  const phase = text("phase");
-  if (phase !== "begin" && phase !== "end" && phase !== "written")
-    throw new Error(`a sink line has the phase ${phase}`);
-  return {
-    phase,
-    resource: text("resource"),
-    key: text("key"),
-    shard: text("shard"),
-    epoch: text("epoch"),
-    round: text("round"),
-    note: text("note"),
-    pid: Number(fields["pid"]),
-    ns: BigInt(text("ns")),
-  };
+  return sinkSchema.parse(JSON.parse(line));
 }
 
 /** One run of a handler. `endedNs` is when its process died, where it wrote no end; `undefined` while it may still run. */

@@ -39,3 +39,8 @@ export async function never(what: string, forMs: number, fault: () => string | u
 export function msBetween(fromNs: bigint, toNs: bigint): number {
   return Number(toNs - fromNs) / 1e6;
 }
+
+/** Order of texts, where there may be none. */
+export function byText(one: string | undefined, other: string | undefined): number {
+  return (one ?? "").localeCompare(other ?? "");
+}

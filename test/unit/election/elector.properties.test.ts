@@ -70,7 +70,7 @@ const rates = fc.constantFrom([1, 1, 1], [1, CLOCK_RATIO, 1], [CLOCK_RATIO, 1, 1
 /** What may happen to the others, and to the Lease, while the first replica hears and says nothing. */
 const CUT_OFF_ACTIONS: readonly Action[] = [
   (cluster, replica, amount) => cluster.serve([replica], amount),
-  (cluster, replica, amount) => cluster.serve(others(cluster, cluster.replicas[0]), amount),
+  (cluster, _, amount) => cluster.serve(others(cluster, cluster.replicas[0]), amount),
   (cluster, replica) => cluster.relist(replica),
   (cluster, replica) => cluster.relist(replica),
   (cluster, replica) => cluster.deliver(replica),
