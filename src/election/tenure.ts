@@ -24,6 +24,8 @@ export interface TenureOptions extends Omit<OpenLeaseStoreOptions, "retryPeriodM
 /** After the draining mark was seen to be everybody's knowledge, so long until the member Lease goes. */
 const SETTLE_MS = 250;
 
+const SAMPLE_CLOCKS_EVERY_MS = 100;
+
 /** The elected life of one replica, from its first list of Leases until none names it any more. */
 export class Tenure implements Regime {
   readonly #options: TenureOptions;
@@ -33,12 +35,14 @@ export class Tenure implements Regime {
   readonly #keeper: MemberKeeper;
   readonly #desk: Desk;
   readonly #campaign: Campaign;
+  readonly #gateClock: GateClock;
   /** Ends with the last release; renewals need it until then. */
   readonly #scope = new Scope();
 
   constructor(options: TenureOptions) {
     this.#options = options;
     const { clock, timings, shards, lifeOf } = options;
+    this.#gateClock = new GateClock(clock);
     const changed = (): void => this.#condition.changed();
     this.#store = openLeaseStore({ ...options, ...timings });
     this.#keeper = new MemberKeeper({ ...options, store: this.#store });
@@ -53,7 +57,7 @@ export class Tenure implements Regime {
       ...options,
       identity: options.identity.text,
       store: this.#store,
-      gateClock: new GateClock(clock),
+      gateClock: this.#gateClock,
       shards,
       lifeOf,
       roster: () => this.#desk.roster,
@@ -87,6 +91,7 @@ export class Tenure implements Regime {
   }
 
   start(): void {
+    this.#scope.run((signal) => this.#sampleClocks(signal));
     this.#scope.run((signal) => this.#refuseForeignNames(signal));
     this.#scope.run((signal) => this.#desk.run(this.#campaign, signal));
     this.#scope.run(async (signal) => {
@@ -132,6 +137,17 @@ export class Tenure implements Regime {
   #isMarked(): boolean {
     if (!this.#desk.isListed) return true;
     return this.#desk.own?.annotations[ANNOTATION_STATE] === "draining";
+  }
+
+  /**
+   * A wall clock that is set back and a machine that is suspended before anybody looked would cancel each other out: somebody
+   * looks often enough, whether or not there is work.
+   */
+  async #sampleClocks(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      await sleep(this.#options.clock, SAMPLE_CLOCKS_EVERY_MS, signal);
+      this.#gateClock.latestMs();
+    }
   }
 
   async #refuseForeignNames(signal: AbortSignal): Promise<void> {
