@@ -129,9 +129,9 @@ class Replica implements Coordinator {
 
   /** True when nothing names this replica any more and nothing of it runs. */
   async #leave(regime: Regime, orderly: boolean): Promise<boolean> {
-    const { shutdownTimeoutMs } = this.#settings;
     const { clock, telemetry } = this.#own;
-    if (orderly && (await withPatience(clock, shutdownTimeoutMs, (patience) => regime.leave(patience)))) return true;
+    const leave = (patience: AbortSignal) => regime.leave(patience);
+    if (orderly && (await withPatience(clock, this.#settings.shutdownTimeoutMs, regime.signal, leave))) return true;
     const keys = this.#sets.flatMap((set) => set.runners.flatMap((runner) => runner.keysInWork)).slice(0, 20);
     telemetry.log.error({ keys }, "ending with Leases that still name this replica; they are left to expire");
     await regime.end(orderly ? "shutdown-timeout" : "failure");

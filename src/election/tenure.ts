@@ -109,16 +109,15 @@ export class Tenure implements Regime {
 
   /**
    * Stop, drain, release: nothing is taken any more, every shard is drained and released, and the member Lease goes last. False when
-   * `patience` aborted first: what still runs keeps its Leases, which are left to expire.
+   * `patience` aborted first, as it does when the tenure cannot go on: what still runs keeps its Leases, which are left to expire.
    */
   async leave(patience: AbortSignal): Promise<boolean> {
     this.#keeper.drain();
     this.#campaign.leave();
-    const signal = AbortSignal.any([patience, this.#scope.signal]);
     try {
-      await this.#condition.until(() => this.#campaign.isQuiet && this.#isMarked(), signal);
-      await sleep(this.#options.clock, SETTLE_MS, signal);
-      await this.#condition.until(() => this.#campaign.isQuiet, signal);
+      await this.#condition.until(() => this.#campaign.isQuiet && this.#isMarked(), patience);
+      await sleep(this.#options.clock, SETTLE_MS, patience);
+      await this.#condition.until(() => this.#campaign.isQuiet, patience);
     } catch {
       return false;
     }
