@@ -6,6 +6,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { connect, createCoordinator, type Telemetry } from "../src/index.ts";
 import { silentTelemetry } from "../src/runtime/telemetry.ts";
+import { until } from "../test/support/waiting.ts";
 
 /** Longer than the default, so that a thousand shards are not a thousand writes in two seconds. */
 const LEASE = { durationMs: 60_000, renewDeadlineMs: 40_000, retryPeriodMs: 10_000 };
@@ -44,12 +45,7 @@ const coordinator = createCoordinator({
 });
 const stop = new AbortController();
 const ended = coordinator.run(stop.signal);
-const deadline = performance.now() + START_DEADLINE_MS;
-while (opened < shards) {
-  if (performance.now() > deadline)
-    throw new Error(`${opened} of ${shards} shards were opened in ${START_DEADLINE_MS} ms`);
-  await Promise.race([delay(50), ended]);
-}
+await Promise.race([until(`${shards} open gates`, START_DEADLINE_MS, () => opened === shards), ended]);
 // Every shard was renewed at least once: what its first write left behind is replaced.
 await delay(LEASE.retryPeriodMs * 1.2);
 const heapBytes = await heldHeapBytes();

@@ -57,8 +57,6 @@ export interface ContenderContext {
   readonly telemetry: Telemetry;
   readonly trouble: TroubleLog;
   standingOf(shard: Shard, elector: Elector, now: Instant): Standing;
-  /** The Lease of that name belongs to another coordinator: nothing can mend that but another configuration. */
-  refuse(error: ElectorateError): void;
   /** Something that others may wait for has changed. */
   changed(): void;
 }
@@ -284,9 +282,10 @@ export class Contender {
       const { labels } = answer.version;
       const owner = labels[LABEL_COORDINATOR];
       if (owner !== undefined && owner !== coordinator) {
-        this.#shared.refuse(foreignName(leaseName, owner));
-        return { type: "unknown" };
+        trouble.report("lease-refused", "taking a Lease", foreignName(leaseName, owner), leaseName);
+        return { type: "foreign" };
       }
+      trouble.clear("lease-refused", leaseName);
       const wanted = Object.entries(shardLabels(coordinator, this.shard));
       return { ...answer, labelled: wanted.every(([label, value]) => labels[label] === value) };
     } catch (error) {

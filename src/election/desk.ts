@@ -55,12 +55,16 @@ export class Desk {
   }
 
   /**
-   * Hands everything to `campaign` until `signal` aborts.
-   * @throws ElectorateError `api-server-restored` when a list is older than what was seen before: what Leases say now may be past.
+   * Hands everything to `campaign` until `signal` aborts. A `collision`, a Lease of ours by name that another coordinator has
+   * labelled, is refused while nobody was here before; later it is the trouble of that one shard, because somebody's edit of a label
+   * must not end a fleet.
+   * @throws ElectorateError `lease-name-refused`, or `api-server-restored` when a list is older than what was seen before: what Leases say now may be past.
    */
-  async run(campaign: Campaign, signal: AbortSignal): Promise<void> {
+  async run(campaign: Campaign, signal: AbortSignal, collision?: ElectorateError): Promise<void> {
     this.#campaign = campaign;
     for await (const event of this.#options.watch.events(signal)) {
+      const nobodyWasHere = event.type === "snapshot" && event.versions.length === 0;
+      if (collision !== undefined && !this.isListed && nobodyWasHere) throw collision;
       this.#take(event, campaign);
       this.#options.changed();
     }

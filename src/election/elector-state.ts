@@ -62,6 +62,8 @@ export type WriteOutcome =
 export type ReadOutcome =
   | { readonly type: "ok"; readonly version: LeaseVersion; readonly labelled: boolean }
   | { readonly type: "missing" }
+  /** It is another coordinator's, by its label. */
+  | { readonly type: "foreign" }
   | { readonly type: "unknown" };
 
 /** What the rest of the coordinator says about this shard now. */

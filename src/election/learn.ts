@@ -142,6 +142,9 @@ function learnRead(elector: Elector, answer: ReadOutcome, context: ElectorContex
     case "missing":
       // Gone as far as this read can tell: enough to stop, not enough to begin the wait for an absence.
       return { ...elector, own: undefined };
+    case "foreign":
+      // Somebody has to mend a label, which takes time: it is looked at again, but not often.
+      return { ...elector, own: undefined, writeAtMs: context.now.monotonicMs + context.leaseDurationMs };
     case "unknown":
       return elector;
     default:

@@ -5,6 +5,7 @@ import type { LeaseStore } from "../lease/store.ts";
 import { MemberKeeper } from "../membership/keeper.ts";
 import { isLive } from "../membership/roster.ts";
 import { sleep } from "../runtime/clock.ts";
+import type { ElectorateError } from "../runtime/errors.ts";
 import { Condition } from "../runtime/condition.ts";
 import { GateClock } from "../runtime/gate-clock.ts";
 import { Scope } from "../runtime/scope.ts";
@@ -62,7 +63,6 @@ export class Tenure implements Regime {
       lifeOf,
       roster: () => this.#desk.roster,
       isWarm: (resource) => this.#warm.has(resource),
-      refuse: (error) => this.#scope.run(() => Promise.reject(error)),
       changed,
     });
   }
@@ -92,8 +92,10 @@ export class Tenure implements Regime {
 
   start(): void {
     this.#scope.run((signal) => this.#sampleClocks(signal));
-    this.#scope.run((signal) => this.#refuseForeignNames(signal));
-    this.#scope.run((signal) => this.#desk.run(this.#campaign, signal));
+    this.#scope.run(async (signal) => {
+      const collision = await this.#lookForCollision(signal);
+      await this.#desk.run(this.#campaign, signal, collision);
+    });
     this.#scope.run(async (signal) => {
       await this.#condition.until(() => this.#desk.isListed, signal);
       await this.#keeper.run(signal);
@@ -149,18 +151,16 @@ export class Tenure implements Regime {
     }
   }
 
-  async #refuseForeignNames(signal: AbortSignal): Promise<void> {
+  /** A Lease of ours by name that is another coordinator's by its label; asked until there is an answer. */
+  async #lookForCollision(signal: AbortSignal): Promise<ElectorateError | undefined> {
     const { coordinator, shards, clock, timings, trouble } = this.#options;
     for (;;) {
       try {
         const foreign = await this.#store.foreignCoordinators(coordinator);
-        for (const { leaseName } of shards) {
-          const owner = foreign.get(leaseName);
-          if (owner !== undefined) throw foreignName(leaseName, owner);
-        }
-        return trouble.clear("lease-names");
+        trouble.clear("lease-names");
+        const collision = shards.find(({ leaseName }) => foreign.has(leaseName));
+        return collision && foreignName(collision.leaseName, foreign.get(collision.leaseName) ?? "");
       } catch (error) {
-        if (error instanceof Error && "code" in error && error.code === "lease-name-refused") throw error;
         trouble.report("lease-names", "looking for Leases of other coordinators", error);
       }
       await sleep(clock, timings.retryPeriodMs, signal);

@@ -157,7 +157,7 @@ class HttpTransport implements Transport {
   async #send(request: ApiRequest, exchange: Exchange, kind: "requests" | "streams"): Promise<Dispatcher.ResponseData> {
     try {
       const credentialHeaders = await exchange.until(this.#credentials.headers());
-      const answer = await this.#currentPools()[kind].request({
+      const sent = this.#currentPools()[kind].request({
         origin: this.#origin,
         method: request.method,
         path: this.#prefix + request.path + queryText(request.query),
@@ -168,6 +168,14 @@ class HttpTransport implements Transport {
         headersTimeout: Math.ceil(request.deadlineMs) + 1_000,
         bodyTimeout: kind === "streams" ? 0 : Math.ceil(request.deadlineMs) + 1_000,
       });
+      // undici looks at a request's signal only once its connection stands, which may take longer than the request may.
+      sent.then(
+        ({ body }) => {
+          if (exchange.signal.aborted) body.on("error", () => {}).destroy();
+        },
+        () => {},
+      );
+      const answer = await exchange.until(sent);
       this.#lastAnswerMs = this.#options.clock.monotonicMs();
       if (answer.statusCode === 401) this.#credentials.invalidate();
       this.#onAnswer({ method: request.method, host: this.#host, code: String(answer.statusCode) });

@@ -57,7 +57,9 @@ export class MemoryLeaseStore implements LeaseStore {
   watch(): LeaseWatch {
     const relists = new Set<() => void>();
     return {
-      relist: () => relists.forEach((relist) => relist()),
+      relist() {
+        for (const relist of relists) relist();
+      },
       events: (signal) => this.#events(signal, relists),
     };
   }

@@ -87,18 +87,17 @@ export interface Change {
 
 /** What the API server refuses in a Lease that this project could write wrongly. */
 function requireValid({ metadata: { name }, spec }: KubernetesObject): void {
-  const { leaseDurationSeconds, leaseTransitions, ...times }: Record<string, unknown> = { ...Object(spec) };
-  if (leaseDurationSeconds !== undefined && !isWhole(leaseDurationSeconds, 1)) {
+  const fields = new Map<string, unknown>(typeof spec === "object" && spec !== null ? Object.entries(spec) : []);
+  for (const [field, least] of [["leaseDurationSeconds", 1] as const, ["leaseTransitions", 0] as const]) {
+    const value = fields.get(field);
+    if (value === undefined || isWhole(value, least)) continue;
     throw invalid(
       name,
-      `spec.leaseDurationSeconds must be a whole number greater than 0, but is ${leaseDurationSeconds}`,
+      `spec.${field} must be a whole 32-bit number, ${least} or greater, but is ${JSON.stringify(value)}`,
     );
   }
-  if (leaseTransitions !== undefined && !isWhole(leaseTransitions, 0)) {
-    throw invalid(name, `spec.leaseTransitions must be a whole number, 0 or greater, but is ${leaseTransitions}`);
-  }
   for (const field of ["acquireTime", "renewTime"]) {
-    const time = times[field];
+    const time = fields.get(field);
     if (time === undefined || time === null) continue;
     if (typeof time === "string" && /\.\d{6}(?!\d)/.test(time) && parseMicroTime(time) !== undefined) continue;
     throw invalid(

@@ -56,13 +56,13 @@ function cheapest(
  * have the same receivers, so no chain of moves does more than such single ones.
  */
 export function level(board: Board, receivers: Uint8Array): void {
-  let giving: Cheapest | undefined;
-  let taking: Cheapest | undefined;
+  // Of equals, the last ids give and the first ids take: the first ids have one more than the others.
+  const giving = new Cheapest(board, board.remove, "last");
+  const taking = new Cheapest(board, board.add, "first");
   for (;;) {
     // Givers that gave are less full and takers that took are fuller: each counts once on its level.
-    if (giving === undefined || giving.left === 0) giving = new Cheapest(board, board.remove, fullest(board), "last");
-    if (taking === undefined || taking.left === 0)
-      taking = new Cheapest(board, board.add, emptiest(board, receivers), "first");
+    if (giving.left === 0) giving.begin(fullest(board));
+    if (taking.left === 0) taking.begin(emptiest(board, receivers));
     if (giving.fullness <= taking.fullness) return;
     const step = cheapestStep(board, giving, taking);
     if (step === undefined) return;
@@ -140,11 +140,12 @@ const NO_RECEIVERS = new Uint8Array();
  * that changes their prices, so an answer holds until the member that it names has left, and the next one is never cheaper.
  */
 class Cheapest {
-  readonly fullness: number;
+  fullness = 0;
   /** Members that have not left. */
-  left: number;
+  left = 0;
   readonly #board: Board;
   readonly #prices: Float64Array;
+  readonly #preference: "first" | "last";
   /** For each zone its members in the order of preference. */
   readonly #byZone: readonly number[][];
   readonly #gone: Uint8Array;
@@ -152,18 +153,26 @@ class Cheapest {
   readonly #at: Int32Array;
   readonly #least: Float64Array;
 
-  constructor(board: Board, prices: Float64Array, { fullness, members }: Level, preference: "first" | "last") {
-    this.fullness = fullness;
-    this.left = members.length;
+  constructor(board: Board, prices: Float64Array, preference: "first" | "last") {
     this.#board = board;
     this.#prices = prices;
+    this.#preference = preference;
     this.#byZone = Array.from({ length: board.zones }, () => []);
-    for (const member of preference === "first" ? members : members.toReversed()) {
-      this.#byZone[board.zoneOf[member] ?? 0]?.push(member);
-    }
     this.#gone = new Uint8Array(board.members);
-    this.#at = new Int32Array(board.rows.length * board.zones).fill(-1);
+    this.#at = new Int32Array(board.rows.length * board.zones);
     this.#least = new Float64Array(board.rows.length * board.zones);
+  }
+
+  begin({ fullness, members }: Level): void {
+    this.fullness = fullness;
+    this.left = members.length;
+    for (const zone of this.#byZone) zone.length = 0;
+    for (const member of members) {
+      this.#gone[member] = 0;
+      this.#byZone[this.#board.zoneOf[member] ?? 0]?.push(member);
+    }
+    if (this.#preference === "last") for (const zone of this.#byZone) zone.reverse();
+    this.#at.fill(-1);
   }
 
   price(row: number, member: number): number {

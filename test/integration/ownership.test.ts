@@ -67,7 +67,7 @@ test("no shard without an owner or with two: 3 replicas, 2 kinds, 16 shards", as
   const open = openTerms(gateTerms(on.fleet.transitions(), on.fleet.deaths()));
   for (const { metadata, spec } of shards) {
     const term = open.get(metadata.name.slice("test-".length));
-    expect(spec?.holderIdentity?.split("_")[0], metadata.name).toBe(term?.replica);
+    expect(spec?.holderIdentity?.split("_")[0], `holder of ${metadata.name}`).toBe(term?.replica);
   }
   expect(on.faults()).toEqual([]);
   const held = ["a", "b", "c"].map((name) => [...on.owners().values()].filter((owner) => owner === name).length);
@@ -133,7 +133,7 @@ test("a stopped replica frees a Lease before its last handler has ended, or leav
       .find(({ lease, ns }) => ns > stoppedNs && lease.spec?.holderIdentity === "");
     if (opened === undefined || released === undefined || stopped === undefined)
       throw new Error(`${shard} lacks lines`);
-    expect(lastEnd?.phase ?? "end", shard).toBe("end");
+    expect(lastEnd?.phase ?? "end", `${shard}: last line`).toBe("end");
     // The watch may have passed over the version of the release only if the next holder's write replaced it in one batch.
     const freedNs = freed?.ns ?? released.ns;
     if (lastEnd !== undefined) {
@@ -142,7 +142,7 @@ test("a stopped replica frees a Lease before its last handler has ended, or leav
         openTerms(gateTerms(on.fleet.transitions(), on.fleet.deaths())).get(shard)?.openedNs ?? 0n,
       );
     }
-    expect(stopped.ns, shard).toBeLessThan(released.ns);
+    expect(stopped.ns, `${shard}: stopped before released`).toBeLessThan(released.ns);
     expect(freed, `${shard}: the watch shows the release`).toBeDefined();
   }
   expect(on.faults()).toEqual([]);

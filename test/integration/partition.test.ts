@@ -141,6 +141,37 @@ test("connections that are reset again and again cost a shard, or give it two ow
   expect(on.faults()).toEqual([]);
 });
 
+test("a replica that is stopped while it is cut off hangs, or says that it gave everything back", async (context) => {
+  const on = await scene(context, "stopped-cut-off");
+  await createObjects(on.plane, "stopped-cut-off", "configmaps", 40, BUSY);
+  await using proxy = await disposableProxy(on.plane.url);
+  const { a } = await startCutOff(on, proxy.tcp);
+  proxy.tcp.blackhole();
+  const cutNs = process.hrtime.bigint();
+  a.stop();
+  const exit = await a.exited;
+  const tookMs = msBetween(cutNs, process.hrtime.bigint());
+  say(`SIGTERM while cut off, shutdownTimeout 6 s: exit ${exit.code} after ${tookMs.toFixed(0)} ms`);
+  expect(exit).toEqual({ code: 1, signal: null });
+  expect(tookMs).toBeLessThan(8_000);
+  await on.allOwned(SHARDS, SHORT_LEASE_MS * 4);
+  expect(on.faults()).toEqual([]);
+});
+
+test("a second signal is not obeyed while a handler is waited for", async (context) => {
+  const on = await scene(context, "second-signal");
+  await createObjects(on.plane, "second-signal", "configmaps", 4, { "test/work": "deaf:30000" });
+  const a = on.start("a");
+  await until("a handler at work", 20_000, () => on.fleet.sink().some(({ phase }) => phase === "begin"));
+  a.stop();
+  await until("the stop to begin", 5_000, () => a.transitions.some(({ event }) => event === "gate-closed"));
+  const againNs = a.stop();
+  const exit = await a.exited;
+  say(`second SIGTERM: exit ${exit.code} after ${msBetween(againNs, process.hrtime.bigint()).toFixed(0)} ms`);
+  expect(exit).toEqual({ code: 1, signal: null });
+  expect(a.lines.some(({ msg }) => String(msg).startsWith("second signal"))).toBe(true);
+});
+
 async function disposableProxy(url: string): Promise<{ readonly tcp: TcpProxy } & AsyncDisposable> {
   const tcp = await startTcpProxy(url);
   return { tcp, [Symbol.asyncDispose]: () => tcp.close() };

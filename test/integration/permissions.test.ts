@@ -1,8 +1,8 @@
 import { renameSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { expect, test } from "vitest";
-import { type PolicyRule, kubeconfigText } from "../support/control-plane-access.ts";
 import { annotate, createObjects } from "../support/cluster-objects.ts";
+import { kubeconfigText, type PolicyRule } from "../support/control-plane-access.ts";
 import { integration, type Scene, say } from "../support/integration.ts";
 import { leasesPath } from "../support/lease-history.ts";
 import { type ReplicaProcess, SHORT_LEASE_MS } from "../support/replica-process.ts";
@@ -95,8 +95,8 @@ async function withoutRight(on: Scene, lack: Lack): Promise<string> {
     () => complaint(replica, lack),
     () => replica.tail(),
   );
-  expect(said, name).toMatch(/forbidden|cannot/i);
-  expect(replica.exit, name).toBeUndefined();
+  expect(said, `${name}: said`).toMatch(/forbidden|cannot/i);
+  expect(replica.exit, `${name}: runs on`).toBeUndefined();
   await account.setRules(rules());
   const grantedNs = process.hrtime.bigint();
   // What was written before, while a term of the first write stood, proves nothing.
@@ -112,7 +112,7 @@ async function withoutRight(on: Scene, lack: Lack): Promise<string> {
   );
   const tookMs = msBetween(grantedNs, process.hrtime.bigint());
   replica.stop();
-  expect(await replica.exited, name).toEqual({ code: 0, signal: null });
+  expect(await replica.exited, `${name}: stops clean`).toEqual({ code: 0, signal: null });
   return `without ${lack.verb} on ${lack.resource}: "${said.slice(0, 230)}"; worked ${tookMs.toFixed(0)} ms after it was granted`;
 }
 

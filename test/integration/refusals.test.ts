@@ -114,7 +114,7 @@ test("an API server that does not answer, or a namespace that is not there, ends
   for (const replica of [lost, homeless]) {
     expect(replica.exit).toBeUndefined();
     replica.stop();
-    expect(await replica.exited, replica.name).toEqual({ code: 0, signal: null });
+    expect(await replica.exited, `${replica.name} stops clean`).toEqual({ code: 0, signal: null });
   }
 });
 

@@ -6,7 +6,7 @@ import { type LeaseObject, leasesPath, parseLeaseList, parseLeaseObject } from "
 const AT_ONCE = 8;
 
 /** Runs `task` for each item, some at once. */
-export async function each<Item>(items: readonly Item[], task: (item: Item) => Promise<unknown>): Promise<void> {
+async function each<Item>(items: readonly Item[], task: (item: Item) => Promise<unknown>): Promise<void> {
   const rest = [...items];
   const worker = async (): Promise<void> => {
     for (let item = rest.shift(); item !== undefined; item = rest.shift()) await task(item);
@@ -14,7 +14,7 @@ export async function each<Item>(items: readonly Item[], task: (item: Item) => P
   await Promise.all(Array.from({ length: AT_ONCE }, worker));
 }
 
-export function names(prefix: string, count: number): string[] {
+function names(prefix: string, count: number): string[] {
   return Array.from({ length: count }, (_, index) => `${prefix}-${String(index).padStart(3, "0")}`);
 }
 

@@ -16,7 +16,7 @@ import { L, lease, R, V } from "./elector-driver.ts";
 
 export const CLOCK_RATIO = 1.25;
 /** Q, as `leaseTimings` computes it. */
-export const Q = L / CLOCK_RATIO - V;
+const Q = L / CLOCK_RATIO - V;
 
 /** One stored change of the Lease; `version` is undefined for a deletion. */
 interface Change {

@@ -76,7 +76,11 @@ describe("the gate's clock (safety rule 4)", () => {
     const steps = fc.array(
       fc.record({
         monotonicMs: fc.oneof(fc.double({ min: 0, max: 3, noNaN: true }), fc.double({ min: 0, max: 500, noNaN: true })),
-        wallMs: fc.oneof(fc.integer({ min: -3, max: 3 }), fc.integer({ min: -400, max: 400 }), fc.integer({ min: -1e7, max: 1e7 })),
+        wallMs: fc.oneof(
+          fc.integer({ min: -3, max: 3 }),
+          fc.integer({ min: -400, max: 400 }),
+          fc.integer({ min: -1e7, max: 1e7 }),
+        ),
         compares: fc.boolean(),
       }),
       { minLength: 1, maxLength: 40 },

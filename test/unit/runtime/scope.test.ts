@@ -2,7 +2,10 @@ import { describe, expect, it } from "vitest";
 import { Scope } from "../../../src/runtime/scope.ts";
 
 const untilAborted = (signal: AbortSignal): Promise<void> =>
-  new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason), { once: true }));
+  new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+  });
 
 describe("a scope", () => {
   it("does not let one task go on when another has failed", async () => {
@@ -24,6 +27,7 @@ describe("a scope", () => {
       throw new Error("a consequence");
     });
     scope.run(() => Promise.reject(new Error("the cause")));
+    await scope.ended();
     await expect(scope.close()).rejects.toThrow("the cause");
   });
 

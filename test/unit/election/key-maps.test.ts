@@ -1,0 +1,115 @@
+import { describe, expect, it } from "vitest";
+import { KeyMaps } from "../../../src/election/key-maps.ts";
+import { type Observation, observeAbsence, observeVersion, UNSEEN } from "../../../src/election/observation.ts";
+import type { LeaseVersion } from "../../../src/lease/record.ts";
+import { EMPTY_ROSTER, observeMember, type Roster } from "../../../src/membership/roster.ts";
+import { L, lease, released } from "../../support/elector-driver.ts";
+
+const OURS = "ring-1/8";
+const OTHERS = "ring-1/16";
+
+function under(keyMap: string | undefined, version: LeaseVersion): LeaseVersion {
+  return { ...version, annotations: keyMap === undefined ? {} : { "electorate.dev/key-map": keyMap } };
+}
+
+/** Key maps of a resource, and one Lease of it whose versions are observed one after the other. */
+class Watcher {
+  readonly keyMaps = new KeyMaps(OURS);
+  observation: Observation = UNSEEN;
+
+  sees(version: LeaseVersion, atMs = 0, name = "shop-configmaps-12"): boolean {
+    const arrival = { channel: "watch", monotonicMs: atMs, leaseDurationMs: L, absenceMs: L } as const;
+    this.observation = observeVersion(this.observation, version, arrival);
+    return this.keyMaps.observe(name, this.observation);
+  }
+
+  misses(atMs: number): boolean {
+    this.observation = observeAbsence(false, { channel: "watch", monotonicMs: atMs, leaseDurationMs: L, absenceMs: L });
+    return this.keyMaps.observe("shop-configmaps-12", this.observation);
+  }
+}
+
+function member(keyMap: string, state = "ready"): Roster {
+  const annotations = {
+    "electorate.dev/identity": "r2_uuid",
+    "electorate.dev/protocol": "1",
+    "electorate.dev/state": state,
+    "electorate.dev/resources": JSON.stringify({ configmaps: keyMap }),
+  };
+  const version = { ...lease({ rv: 5, holder: "r2_uuid" }), name: "shop-member-uuid", annotations };
+  return observeMember(EMPTY_ROSTER, version, "watch", 0, L);
+}
+
+describe("key maps (section 3)", () => {
+  it("no shard opens while a Lease of its resource is held under another map: two cuts of the keys would overlap", () => {
+    const watcher = new Watcher();
+    watcher.sees(under(OTHERS, lease({ rv: 10 })), 0);
+    expect(watcher.keyMaps.freeFromMs(1)).toBe(L);
+    watcher.sees(under(OTHERS, lease({ rv: 11 })), 2_000);
+    expect(watcher.keyMaps.freeFromMs(2_001)).toBe(L + 2_000);
+    expect(watcher.keyMaps.freeFromMs(L + 2_000)).toBe(Number.NEGATIVE_INFINITY);
+  });
+
+  it("a release of the other map's last Lease is seen at once, not when it would have expired", () => {
+    const watcher = new Watcher();
+    watcher.sees(under(OTHERS, lease({ rv: 10 })), 0);
+    expect(watcher.sees(under(OTHERS, released({ rv: 11 })), 500)).toBe(true);
+    expect(watcher.keyMaps.freeFromMs(500)).toBe(Number.NEGATIVE_INFINITY);
+  });
+
+  it("deleting the other map's Lease does not let its holder be overlooked", () => {
+    const watcher = new Watcher();
+    watcher.sees(under(OTHERS, lease({ rv: 10 })), 0);
+    watcher.misses(1_000);
+    expect(watcher.keyMaps.freeFromMs(1_001)).toBe(L + 1_000);
+  });
+
+  it("taking the annotation off does not let its holder be overlooked", () => {
+    const watcher = new Watcher();
+    watcher.sees(under(OTHERS, lease({ rv: 10 })), 0);
+    watcher.sees(under(undefined, lease({ rv: 11 })), 1_000);
+    expect(watcher.keyMaps.freeFromMs(1_001)).toBe(L);
+  });
+
+  it("an edit that empties the other map's Lease is no release of it", () => {
+    const watcher = new Watcher();
+    watcher.sees(under(OTHERS, lease({ rv: 10 })), 0);
+    watcher.sees(under(OTHERS, lease({ rv: 11, holder: "" })), 1_000);
+    expect(watcher.keyMaps.freeFromMs(1_001)).toBe(L + 1_000);
+  });
+
+  it("our own map, foreign holders without one, and empty Leases block nobody", () => {
+    const watcher = new Watcher();
+    watcher.sees(under(OURS, lease({ rv: 10 })), 0);
+    watcher.sees(under(undefined, lease({ rv: 11, holder: "client-go" })), 0);
+    expect(watcher.keyMaps.freeFromMs(1)).toBe(Number.NEGATIVE_INFINITY);
+    const chart = new Watcher();
+    chart.sees(under(OTHERS, lease({ rv: 10, holder: "", durationMs: 0 })), 0);
+    expect(chart.keyMaps.freeFromMs(1)).toBe(Number.NEGATIVE_INFINITY);
+  });
+
+  it("a new count waits until no ready member with the old one is left, or each freed shard would be fought over", () => {
+    const watcher = new Watcher();
+    watcher.sees(under(OTHERS, lease({ rv: 10 })), 0);
+    watcher.sees(under(OTHERS, released({ rv: 11 })), 1);
+    expect(watcher.keyMaps.isPreferred("configmaps", member(OTHERS), 10)).toBe(false);
+    expect(watcher.keyMaps.isPreferred("configmaps", member(OTHERS, "draining"), 10)).toBe(true);
+    expect(watcher.keyMaps.isPreferred("configmaps", member(OTHERS), L)).toBe(true);
+    expect(watcher.keyMaps.isPreferred("configmaps", EMPTY_ROSTER, 10)).toBe(true);
+  });
+
+  it("a retreat does not name the map in use: the release of a claim keeps its annotation", () => {
+    const watcher = new Watcher();
+    watcher.sees(under(OURS, lease({ rv: 10 })), 0, "shop-configmaps-00");
+    watcher.observation = UNSEEN;
+    watcher.sees(under(OTHERS, released({ rv: 12 })), 0, "shop-configmaps-12");
+    expect(watcher.keyMaps.isPreferred("configmaps", member(OTHERS), 10)).toBe(true);
+  });
+
+  it("says when it may have changed who may try, and only then: every contender is woken by it", () => {
+    const watcher = new Watcher();
+    expect(watcher.sees(under(OURS, lease({ rv: 10 })), 0)).toBe(true);
+    expect(watcher.sees(under(OURS, lease({ rv: 11 })), 10)).toBe(false);
+    expect(watcher.sees(under(OTHERS, lease({ rv: 12, holder: "r3", transitions: 2 })), 20)).toBe(true);
+  });
+});
