@@ -2,7 +2,7 @@ import type { LeaseTimings } from "../config/timings.ts";
 import { LABEL_RESOURCE, LABEL_ROLE, resourceLabel, type Shard } from "../lease/names.ts";
 import type { LeaseVersion } from "../lease/record.ts";
 import type { LeaseFeedEvent } from "../lease/store.ts";
-import { isLive, nextExpiryMs, type Roster } from "../membership/roster.ts";
+import { nextExpiryMs, type Roster } from "../membership/roster.ts";
 import type { Timer } from "../runtime/clock.ts";
 import type { Instant } from "../runtime/gate-clock.ts";
 import { Contender, type ContenderContext, type LifeOf } from "./contender.ts";
@@ -31,11 +31,13 @@ export class Campaign {
   readonly #resourceOfLabel = new Map<string, string>();
   /** Shard Leases of our resources that are none of our shards: they belong to another key map. */
   readonly #others = new Map<string, { readonly resource: string; readonly observation: Observation }>();
+  #longestMs: number;
   #leaving = false;
   #timer: Timer | undefined;
 
   constructor(options: CampaignOptions) {
     this.#options = options;
+    this.#longestMs = options.timings.durationMs;
     const shared: ContenderContext = { ...options, standingOf: (...about) => this.#standingOf(...about) };
     for (const shard of options.shards) {
       this.#resourceOfLabel.set(resourceLabel(shard.resource), shard.resource);
@@ -118,12 +120,12 @@ export class Campaign {
 
   #applySnapshot(versions: readonly LeaseVersion[], firstInstall: boolean): void {
     const listed = new Set(versions.map((version) => version.name));
+    const missing = [...this.#contenders.keys(), ...this.#others.keys()].filter((leaseName) => !listed.has(leaseName));
     // A snapshot speaks of one moment: before anything opens by one of its Leases, the key maps of all of them must be known.
     for (const version of versions) this.#noteKeyMap(version);
+    for (const leaseName of missing) this.#noteAbsence(leaseName, firstInstall);
     for (const version of versions) this.#see(version, "list");
-    for (const leaseName of [...this.#contenders.keys(), ...this.#others.keys()]) {
-      if (!listed.has(leaseName)) this.#miss(leaseName, "list", firstInstall);
-    }
+    for (const leaseName of missing) this.#miss(leaseName, "list", firstInstall);
     this.poke();
   }
 
@@ -133,6 +135,11 @@ export class Campaign {
     const known =
       this.#contenders.get(version.name)?.elector.observation ?? this.#others.get(version.name)?.observation;
     this.#keyMaps.get(resource)?.observe(version.name, observeVersion(known ?? UNSEEN, version, this.#arrival("list")));
+  }
+
+  #noteAbsence(leaseName: string, firstInstall: boolean): void {
+    const resource = this.#contenders.get(leaseName)?.shard.resource ?? this.#others.get(leaseName)?.resource ?? "";
+    this.#keyMaps.get(resource)?.observe(leaseName, observeAbsence(firstInstall, this.#arrival("list")));
   }
 
   #see(version: LeaseVersion, channel: "watch" | "list"): void {
@@ -206,23 +213,25 @@ export class Campaign {
         leads || (isWarm(shard.resource) && (keyMaps?.isPreferred(shard.resource, members, now.monotonicMs) ?? true)),
       mayOpen: (keyMaps?.freeFromMs(now.monotonicMs) ?? Number.NEGATIVE_INFINITY) <= now.monotonicMs,
       rankDelayMs: rank * rankStepMs(timings),
-      absenceMs: this.#absenceMs(now.monotonicMs),
+      absenceMs: this.#absenceMs(),
     };
   }
 
   #arrival(channel: "watch" | "list"): Arrival {
     const monotonicMs = this.#options.clock.monotonicMs();
     const { durationMs } = this.#options.timings;
-    return { channel, monotonicMs, leaseDurationMs: durationMs, absenceMs: this.#absenceMs(monotonicMs) };
+    return { channel, monotonicMs, leaseDurationMs: durationMs, absenceMs: this.#absenceMs() };
   }
 
-  /** A missing Lease is waited out for the longest duration that somebody alive may have held it for. */
-  #absenceMs(monotonicMs: number): number {
-    let longestMs = this.#options.timings.durationMs;
+  /**
+   * A missing Lease is waited out for the longest duration that any member declared since this replica began: whoever held it may
+   * have been one of them, and its member Lease may be gone as well.
+   */
+  #absenceMs(): number {
     for (const member of this.#options.roster().values()) {
-      if (isLive(member, monotonicMs)) longestMs = Math.max(longestMs, member.version.record.durationMs);
+      this.#longestMs = Math.max(this.#longestMs, member.version.record.durationMs);
     }
-    return longestMs;
+    return this.#longestMs;
   }
 }
 

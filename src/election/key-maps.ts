@@ -2,7 +2,7 @@ import { compareResourceVersions, isResourceVersion } from "../kube/resource-ver
 import { ANNOTATION_KEY_MAP } from "../lease/names.ts";
 import { isHeld, isRelease, type LeaseVersion } from "../lease/record.ts";
 import { isLive, type Roster } from "../membership/roster.ts";
-import { type Observation, takeableFromMs } from "./observation.ts";
+import { type Observation, type Sight, takeableFromMs } from "./observation.ts";
 
 /**
  * Other key maps of one resource. Two maps cut the keys differently, so that a bucket of one overlaps with several of the other:
@@ -13,6 +13,8 @@ export class KeyMaps {
   readonly #ours: string;
   /** Lease name to the monotonic time until which its holder under another map may act. */
   readonly #othersUntilMs = new Map<string, number>();
+  /** Lease name to the key map that it carried last. */
+  readonly #lastMaps = new Map<string, string>();
   #newest: { readonly resourceVersion: string; readonly keyMap: string } | undefined;
 
   constructor(ours: string) {
@@ -29,25 +31,42 @@ export class KeyMaps {
 
   #take(leaseName: string, observation: Observation): void {
     const { sight } = observation;
-    const untilMs = this.#othersUntilMs.get(leaseName);
-    if (sight.type !== "present") {
-      // Gone, but its holder may not know yet.
-      if (untilMs !== undefined) this.#othersUntilMs.set(leaseName, Math.max(untilMs, observation.embargoUntilMs));
-      return;
+    switch (sight.type) {
+      case "unseen":
+        return;
+      case "absent":
+        return this.#takeAbsence(leaseName, observation, sight);
+      case "present":
+        return this.#takeVersion(leaseName, observation, sight.version);
+      default:
+        sight satisfies never;
     }
-    const { version } = sight;
+  }
+
+  /** Gone, but its holder may not know yet. What a list does not show may have been held under any map, what the watch showed only under the last. */
+  #takeAbsence(leaseName: string, { embargoUntilMs }: Observation, sight: Extract<Sight, { type: "absent" }>): void {
+    const last = this.#lastMaps.get(leaseName);
+    const certain = sight.firstInstall || (sight.channel === "watch" && (last === undefined || last === this.#ours));
+    if (!certain) this.#block(leaseName, embargoUntilMs);
+  }
+
+  #takeVersion(leaseName: string, observation: Observation, version: LeaseVersion): void {
     const keyMap = version.annotations[ANNOTATION_KEY_MAP];
+    if (keyMap !== undefined) this.#lastMaps.set(leaseName, keyMap);
     // A release says nothing of the map in use: it may be the retreat of somebody who found another one there.
     if (isHeld(version.record)) this.#noteNewest(version, keyMap);
+    const untilMs = this.#othersUntilMs.get(leaseName);
     if (isRelease(version.record)) {
       if (untilMs !== undefined) this.#othersUntilMs.set(leaseName, takeableFromMs(observation));
       return;
     }
     // An annotation that somebody took off leaves the last one in force until it has been waited out.
     const other = keyMap !== undefined && keyMap !== this.#ours;
-    if (other && (isHeld(version.record) || untilMs !== undefined)) {
-      this.#othersUntilMs.set(leaseName, takeableFromMs(observation));
-    }
+    if (other && (isHeld(version.record) || untilMs !== undefined)) this.#block(leaseName, takeableFromMs(observation));
+  }
+
+  #block(leaseName: string, untilMs: number): void {
+    this.#othersUntilMs.set(leaseName, Math.max(untilMs, this.#othersUntilMs.get(leaseName) ?? untilMs));
   }
 
   /** Monotonic time from which on no Lease is held under another map, as far as is known now. */

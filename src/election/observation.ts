@@ -20,7 +20,7 @@ export type Sight =
   /** No list has been complete yet. */
   | { readonly type: "unseen" }
   /** `firstInstall`: the first list showed no Lease of this coordinator at all, so there is nobody to wait for. */
-  | { readonly type: "absent"; readonly firstInstall: boolean }
+  | { readonly type: "absent"; readonly firstInstall: boolean; readonly channel: Channel }
   | { readonly type: "present"; readonly version: LeaseVersion };
 
 /** How a version came to us. Only the watch shows every version; anything else may have jumped over some. */
@@ -39,8 +39,8 @@ export interface Arrival {
 
 /** The Lease is not there, as a complete list or a deletion on the watch showed. */
 export function observeAbsence(firstInstall: boolean, arrival: Arrival): Observation {
-  const { monotonicMs, absenceMs } = arrival;
-  const sight: Sight = { type: "absent", firstInstall };
+  const { monotonicMs, absenceMs, channel } = arrival;
+  const sight: Sight = { type: "absent", firstInstall, channel };
   return { sight, heldUntilMs: monotonicMs, embargoUntilMs: monotonicMs + absenceMs };
 }
 

@@ -8,8 +8,8 @@ import {
   step,
   validUntilMs,
   versionOf,
-  wakeAtMs,
   type WriteOutcome,
+  wakeAtMs,
 } from "../../src/election/elector.ts";
 import { type LeaseRecord, type LeaseVersion, nextRenewTime } from "../../src/lease/record.ts";
 import { L, lease, R, V } from "./elector-driver.ts";

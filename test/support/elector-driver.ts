@@ -10,8 +10,8 @@ import {
   type Standing,
   step,
   validUntilMs,
-  wakeAtMs,
   type WriteOutcome,
+  wakeAtMs,
 } from "../../src/election/elector.ts";
 import { type LeaseVersion, nextRenewTime, parseLease } from "../../src/lease/record.ts";
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { ElectorDriver, L, lease, leading, R, released } from "../../support/elector-driver.ts";
+import { ElectorDriver, L, leading, lease, R, released } from "../../support/elector-driver.ts";
 
 const HELD = lease({ rv: 10, holder: "r9_uuid-of-r9" });
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { wakeAtMs } from "../../../src/election/elector.ts";
-import { ElectorDriver, L, lease, leading, R, released, V, WE } from "../../support/elector-driver.ts";
+import { ElectorDriver, L, leading, lease, R, released, V, WE } from "../../support/elector-driver.ts";
 
 const HELD = lease({ rv: 10, holder: "r9_uuid-of-r9" });
 

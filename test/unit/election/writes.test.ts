@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { ElectorDriver, L, lease, leading, R, released, V, WE } from "../../support/elector-driver.ts";
+import { ElectorDriver, L, leading, lease, R, released, V, WE } from "../../support/elector-driver.ts";
 
 describe("writes (section 3)", () => {
   it("each write is a compare-and-swap on the version in sight", () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parseLease, type LeaseVersion } from "../../../src/lease/record.ts";
+import { type LeaseVersion, parseLease } from "../../../src/lease/record.ts";
 import {
   EMPTY_ROSTER,
   forgetMember,

@@ -1,8 +1,8 @@
 import { setImmediate } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { Gate, Term } from "../../../src/election/term.ts";
-import { KubeClient } from "../../../src/kube/client.ts";
 import type { ApiResource } from "../../../src/kube/api.ts";
+import { KubeClient } from "../../../src/kube/client.ts";
 import { shardsOf } from "../../../src/lease/names.ts";
 import type { Reconcile, ReconcileContext } from "../../../src/reconcile/contract.ts";
 import { ReconcileMetrics } from "../../../src/reconcile/metrics.ts";
