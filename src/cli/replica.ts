@@ -6,6 +6,7 @@ import { connect } from "../kube/connection.ts";
 import { packageVersion } from "../kube/user-agent.ts";
 import type { Reconcile } from "../reconcile/contract.ts";
 import { ElectorateError } from "../runtime/errors.ts";
+import { systemClock } from "../runtime/clock.ts";
 import type { Log } from "../runtime/telemetry.ts";
 import { createLog, type LogLevel } from "../telemetry/log.ts";
 import { createTelemetry } from "../telemetry/telemetry.ts";
@@ -72,17 +73,24 @@ function given<Fields extends Record<string, string | undefined>>(fields: Fields
   return present;
 }
 
+/** Wrappers (timeout, tini -g, npm) send one stop to the process and to its group: the same signal so soon after is the same stop. */
+const ONE_STOP_MS = 500;
+
 /**
  * Aborts at the first SIGTERM or SIGINT; the second ends the process. Whatever is thrown where nobody waits for it - in a
  * timer of a handler, say - ends the process too, with a line in the log: its state is unknown, and its Leases expire.
  */
 function stopOnSignals(log: Log): AbortSignal {
   const stop = new AbortController();
+  let first: { readonly signal: NodeJS.Signals; readonly atMs: number } | undefined;
   const onSignal = (signal: NodeJS.Signals): void => {
+    const nowMs = systemClock.monotonicMs();
     if (stop.signal.aborted) {
+      if (signal === first?.signal && nowMs - first.atMs < ONE_STOP_MS) return;
       log.error({ signal }, "second signal: ending at once; the Leases of this replica are left to expire");
       process.exit(EXIT_FAILED);
     }
+    first = { signal, atMs: nowMs };
     log.info({ signal }, "stopping; a second signal ends the process at once");
     stop.abort(new ElectorateError("aborted", `stopped by ${signal}`));
   };

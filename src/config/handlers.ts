@@ -1,6 +1,7 @@
 import { stat } from "node:fs/promises";
 import { pathToFileURL } from "node:url";
 import type { Reconcile } from "../reconcile/contract.ts";
+import { sleep, systemClock } from "../runtime/clock.ts";
 import { ElectorateError, messageOf } from "../runtime/errors.ts";
 import type { HandlerReference } from "./load.ts";
 import { nearest } from "./near-miss.ts";
@@ -25,6 +26,24 @@ export async function loadHandlers(references: readonly HandlerReference[]): Pro
   throw new ElectorateError("invalid-configuration", message);
 }
 
+/** A module whose top level waits for what never comes would leave Node nothing to do, and it would end without a word. */
+const IMPORT_LIMIT_MS = 30_000;
+
+async function importWithin(limitMs: number, file: string): Promise<unknown> {
+  const ended = new AbortController();
+  const late = sleep(systemClock, limitMs, ended.signal).then(() => {
+    throw new Error(
+      `its top level did not end within ${limitMs / 1000} s; what it waits for must be awaited in the handler`,
+    );
+  });
+  late.catch(() => {});
+  try {
+    return await Promise.race([import(pathToFileURL(file).href), late]);
+  } finally {
+    ended.abort();
+  }
+}
+
 interface Failure {
   readonly problem: string;
 }
@@ -35,10 +54,9 @@ async function loadHandler({ file, exportName }: HandlerReference): Promise<Reco
   if (!found.isFile()) return { problem: `${file} is not a file` };
   let exported: Readonly<Record<string, unknown>>;
   try {
-    const module: unknown = await import(pathToFileURL(file).href);
-    exported = exportsOf(module);
+    exported = exportsOf(await importWithin(IMPORT_LIMIT_MS, file));
   } catch (error) {
-    return { problem: `${file} cannot be loaded: ${importProblem(error)}` };
+    return { problem: `${file} cannot be loaded: ${importProblem(error)}${placeOf(error, file)}` };
   }
   // What every object inherits, such as toString, is no export.
   const handler = Object.hasOwn(exported, exportName) ? exported[exportName] : undefined;
@@ -61,7 +79,17 @@ function importProblem(error: unknown): string {
     return `${line}; Node only strips types: avoid enums, namespaces and parameter properties, or name the compiled .js file`;
   }
   if (code === "ERR_UNSUPPORTED_NODE_MODULES_TYPE_STRIPPING") return `${line}; name the package's compiled .js file`;
+  if (/outside a module|Unexpected token 'export'/.test(line)) {
+    return `${name}${line}; set "type": "module" in the package.json beside it, or name it .mjs or .mts`;
+  }
   return `${name}${line}`;
+}
+
+/** Where in the module it threw while it was loaded. */
+function placeOf(error: unknown, file: string): string {
+  const stack = error instanceof Error && typeof error.stack === "string" ? error.stack : "";
+  const frame = stack.split("\n").find((line) => line.includes(pathToFileURL(file).href));
+  return frame === undefined ? "" : ` (${frame.trim()})`;
 }
 
 function exportsText(wanted: string, exported: Readonly<Record<string, unknown>>): string {

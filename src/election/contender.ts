@@ -205,9 +205,11 @@ export class Contender {
 
   #lose(epoch: string, reason: string): void {
     const marginMs = this.#term?.gate.remainingMs();
+    // A drain has closed it already, and said so.
+    const wasOpen = this.#term?.gate.isDraining === false;
     const term = this.#end(reason);
     if (term === undefined) return;
-    this.#say("gate-closed", epoch, reason, marginMs);
+    if (wasOpen) this.#say("gate-closed", epoch, reason, marginMs);
     this.#say("lease-lost", epoch, reason);
     this.#life.lose(term);
   }

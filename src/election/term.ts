@@ -77,6 +77,11 @@ export class Gate {
     return this.#admission !== "ended" && this.remainingMs() > 0;
   }
 
+  /** True once no new key is taken although the term goes on. */
+  get isDraining(): boolean {
+    return this.#admission === "draining";
+  }
+
   remainingMs(): number {
     return this.#deadlineMs - this.#clock.latestMs();
   }

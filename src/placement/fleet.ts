@@ -51,21 +51,6 @@ export function fleetOf(live: readonly PlanMember[], rolloutOver: boolean): Flee
   return { members, indexOf, takers, versions: rolloutOver ? [] : newestFirst(live) };
 }
 
-/** Which members may be given shards of `resource`, 1 each. `keyMap`: that of the shard's Lease; left out: any will do. */
-export function receiversOf(fleet: Fleet, resource: string, keyMap: string | undefined): Uint8Array {
-  const { members, takers } = fleet;
-  const able = new Uint8Array(members.length);
-  for (let index = 0; index < able.length; index += 1) {
-    const member = takers[index] === 1 ? members[index] : undefined;
-    if (member !== undefined && lists(member, resource, keyMap)) able[index] = 1;
-  }
-  if (fleet.versions.length < 2) return able;
-  const newest = fleet.versions.find((version) =>
-    members.some((member, index) => able[index] === 1 && member.version === version),
-  );
-  return able.map((may, index) => (may === 1 && members[index]?.version === newest ? 1 : 0));
-}
-
 /**
  * The member that a pin binds a shard to, or undefined for a pin that is void. A name may stand for several processes, an
  * old one and its successor: the holder comes first, then the one created last.
@@ -81,7 +66,8 @@ export function pinnedMember(
     if (member.id !== pin && nameOf(member.id) !== pin) continue;
     // A pin says where a shard is to stay or to go; it cannot make a member able to take it.
     const held = member.id === holder;
-    const may = member.state === "ready" && reachable(member) && lists(member, shard.resource, shard.keyMap);
+    const may =
+      member.state === "ready" && reachable(member) && isListed(member.resources, shard.resource, shard.keyMap);
     if (!held && !may) continue;
     if (held) return index;
     if (best === undefined || member.createdAtMs >= best.member.createdAtMs) best = { index, member };
@@ -107,9 +93,10 @@ function reachable(member: PlanMember): boolean {
   return member.seen && member.understood;
 }
 
-function lists(member: PlanMember, resource: string, keyMap: string | undefined): boolean {
-  if (member.resources === undefined) return true;
-  const own = member.resources.get(resource);
+/** Whether a member that lists `resources` is prepared for shards of a resource under a key map. */
+export function isListed(resources: PlanMember["resources"], resource: string, keyMap: string | undefined): boolean {
+  if (resources === undefined) return true;
+  const own = resources.get(resource);
   return own !== undefined && (keyMap === undefined || own === keyMap);
 }
 

@@ -1,5 +1,6 @@
 import type { Row } from "./board.ts";
-import { compareText, type Fleet, receiversOf } from "./fleet.ts";
+import { compareText, type Fleet } from "./fleet.ts";
+import { Receivers } from "./receivers.ts";
 import type { PlanShard } from "./standing.ts";
 
 /** Shards that are alike to the plan, as the rows of its board, in an order that does not depend on the shards' order. */
@@ -32,7 +33,7 @@ export function rowsOf(fleet: Fleet, shards: readonly PlanShard[], byWeight: boo
   const weights: number[] = [];
   const resources: number[] = [];
   const rowOfKind = new Int32Array(kinds.length);
-  const sets: Uint8Array[] = [];
+  const able = new Receivers(fleet);
   const singles = new Map<Uint8Array, number>();
   let resource = -1;
   let previous: Kind | undefined;
@@ -42,7 +43,7 @@ export function rowsOf(fleet: Fleet, shards: readonly PlanShard[], byWeight: boo
     const same = previous !== undefined && previous.resource === kind.resource && previous.keyMap === kind.keyMap;
     if (!same) resource += 1;
     previous = kind;
-    const receivers = known(sets, receiversOf(fleet, kind.resource, kind.keyMap));
+    const receivers = able.of(kind.resource, kind.keyMap);
     const shared = !byWeight && kind.count === 1 ? singles.get(receivers) : undefined;
     rowOfKind[index] = shared ?? rows.length;
     if (shared !== undefined) continue;
@@ -55,18 +56,6 @@ export function rowsOf(fleet: Fleet, shards: readonly PlanShard[], byWeight: boo
   const rowOf = new Int32Array(shards.length);
   for (let index = 0; index < kindOf.length; index += 1) rowOf[index] = rowOfKind[kindOf[index] ?? 0] ?? 0;
   return { rows, rowOf, weights, resources, largest };
-}
-
-/** One object for equal sets, so that whether two rows have the same receivers is a comparison of references. */
-function known(sets: Uint8Array[], set: Uint8Array): Uint8Array {
-  for (const other of sets) if (isEqual(set, other)) return other;
-  sets.push(set);
-  return set;
-}
-
-function isEqual(one: Uint8Array, other: Uint8Array): boolean {
-  for (let index = 0; index < one.length; index += 1) if (one[index] !== other[index]) return false;
-  return true;
 }
 
 function kindsOf(shards: readonly PlanShard[], byWeight: boolean): { kinds: Kind[]; kindOf: Int32Array } {

@@ -153,6 +153,15 @@ describe("electorate run", () => {
     expect(replica.lines.at(-1)).toMatchObject({ level: "error", signal: "SIGTERM" });
   });
 
+  it("takes one stop that a wrapper sends twice for one, and gives its shards back", async () => {
+    const replica = await started("wrapped", "quick");
+    await replica.said({ event: "gate-opened" });
+    replica.signal("SIGTERM");
+    replica.signal("SIGTERM");
+    expect(await replica.exited).toBe(0);
+    expect(replica.lines.map(({ event }) => event)).toContain("lease-released");
+  });
+
   it("is alive and not ready while no API server answers, and stops cleanly even then", async () => {
     const elsewhere = join(folder, "nowhere");
     await writeFile(elsewhere, server.kubeconfig().text.replace(server.url, "http://127.0.0.1:9"));

@@ -114,6 +114,27 @@ describe("what is free at once, and what is not (section 3)", () => {
     expect(r1.happened()).toEqual(["take"]);
   });
 
+  it("a release by somebody who was not the holder in sight is not believed to speak for that holder", () => {
+    const r1 = new ElectorDriver();
+    r1.sees(lease({ rv: 10, holder: "r9", transitions: 1 }), "list").advances(100);
+    r1.sees(released({ rv: 11, transitions: 3 }));
+    r1.advances(L - 1);
+    expect(r1.happened()).toEqual([]);
+    r1.advances(1);
+    expect(r1.happened()).toEqual(["take"]);
+  });
+
+  it("a Lease that was made again unseen is waited out, though its new holder releases it: the old one may still act", () => {
+    const r1 = new ElectorDriver();
+    r1.sees(lease({ rv: 10, holder: "r9", uid: "uid-1" }), "list").advances(100);
+    r1.sees(lease({ rv: 20, holder: "r2", uid: "uid-2", transitions: 0 }), "list").advances(100);
+    r1.sees(released({ rv: 21, uid: "uid-2", transitions: 0 }));
+    r1.advances(L - 101);
+    expect(r1.happened()).toEqual([]);
+    r1.advances(1);
+    expect(r1.happened()).toEqual(["take"]);
+  });
+
   it("a release by whoever rightly took an expired Lease is free at once", () => {
     const r1 = new ElectorDriver({ standing: { contends: false } });
     r1.sees(HELD, "list").advances(L);

@@ -185,6 +185,18 @@ describe("stop, drain, then release (safety rule 6)", () => {
     expect(r1.happened()).not.toContain("open");
   });
 
+  it("a claim that may not open yet is not freed yet either: others would open at once", () => {
+    const r1 = new ElectorDriver();
+    r1.misses("list").advances(L);
+    const version = r1.applies();
+    r1.answers("unknown").sees(version, "list").expects("claiming");
+    r1.happened();
+    r1.becomes({ leaves: true }).advances(L - 1);
+    expect(r1.happened()).toEqual([]);
+    r1.advances(1);
+    expect(r1.happened()).toEqual(["release"]);
+  });
+
   it("a foreign edit that names us is not freed before the one it replaced must have stopped", () => {
     const r1 = new ElectorDriver({ standing: { leaves: true } });
     r1.sees(lease({ rv: 10, holder: "r9" }), "list").advances(100);

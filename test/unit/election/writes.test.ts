@@ -111,9 +111,17 @@ describe("a conflict is a value (section 3)", () => {
     r1.reads(released({ rv: 40, uid: "uid-2" })).expects("vacating");
     r1.vacates();
     expect(r1.happened()).not.toContain("take");
-    r1.sees(released({ rv: 40, uid: "uid-2" }), "list");
-    r1.advances(L - 1);
-    if (r1.hasPending) expect(r1.pending.uid).not.toBe("uid-2");
+    const { sight } = r1.elector.observation;
+    expect(sight.type === "present" && sight.version.uid).toBe("uid-1");
+  });
+
+  it("a Lease put back from a backup under another uid is not ours, though it says what we wrote last", () => {
+    const r1 = leading();
+    r1.advances(R);
+    const version = r1.applies();
+    r1.answers("unknown");
+    r1.sees({ ...version, uid: "uid-2" }, "list");
+    expect(r1.happened()).toContain("lose (foreign-edit)");
   });
 
   it("a conflict about a version that the watch has replaced already costs no GET", () => {

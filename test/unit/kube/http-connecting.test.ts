@@ -26,18 +26,26 @@ describe("a server that accepts a connection and never says anything", () => {
     await new Promise((resolve) => server.close(resolve));
   });
 
-  it.each(["request", "stream"] as const)("does not hold a %s beyond its deadline while the connection is still being opened", async (kind) => {
-    const startedMs = performance.now();
-    await expect(transport[kind]({ method: "GET", path: "/", deadlineMs: 300 })).rejects.toMatchObject({ code: "timeout" });
-    expect(performance.now() - startedMs).toBeLessThan(GENEROUS_MS);
-  });
+  it.each(["request", "stream"] as const)(
+    "does not hold a %s beyond its deadline while the connection is still being opened",
+    async (kind) => {
+      const startedMs = performance.now();
+      await expect(transport[kind]({ method: "GET", path: "/", deadlineMs: 300 })).rejects.toMatchObject({
+        code: "timeout",
+      });
+      expect(performance.now() - startedMs).toBeLessThan(GENEROUS_MS);
+    },
+  );
 
-  it.each(["request", "stream"] as const)("does not hold a %s that was abandoned while the connection is still being opened", async (kind) => {
-    const abandon = new AbortController();
-    const asked = transport[kind]({ method: "GET", path: "/", deadlineMs: 60_000, signal: abandon.signal });
-    const startedMs = performance.now();
-    abandon.abort();
-    await expect(asked).rejects.toMatchObject({ code: "aborted" });
-    expect(performance.now() - startedMs).toBeLessThan(GENEROUS_MS);
-  });
+  it.each(["request", "stream"] as const)(
+    "does not hold a %s that was abandoned while the connection is still being opened",
+    async (kind) => {
+      const abandon = new AbortController();
+      const asked = transport[kind]({ method: "GET", path: "/", deadlineMs: 60_000, signal: abandon.signal });
+      const startedMs = performance.now();
+      abandon.abort();
+      await expect(asked).rejects.toMatchObject({ code: "aborted" });
+      expect(performance.now() - startedMs).toBeLessThan(GENEROUS_MS);
+    },
+  );
 });
