@@ -104,7 +104,7 @@ function timesOf(setting: Setting, samples: number): Times {
   carryOut();
   const times = { join: [] as number[], leave: [] as number[], unchanged: [] as number[], lookUps: [] as number[] };
   for (let round = -WARM_UP; round < samples; round += 1) {
-    members = [...members, memberOf(setting, shards, created)];
+    members = members.concat(memberOf(setting, shards, created));
     created += 1;
     const join = timed(() => {
       made = plan(members, shards, holders);
@@ -156,7 +156,7 @@ function compare(setting: Setting, rival: Rival): Compared {
     return shards.filter(({ id }) => before.get(id) !== holders.get(id)).length;
   };
   for (let round = 0; round < COMPARED_STEPS; round += 1) {
-    members = [...members, memberOf(setting, shards, setting.members + round)];
+    members = members.concat(memberOf(setting, shards, setting.members + round));
     joins.push(step(members) / Math.floor(shards.length / members.length));
     const going = members[random(members.length)]!;
     const held = loadsOf(holders).get(going.id) ?? 0;

@@ -1,10 +1,11 @@
 /** Electorate: every shard of a Kubernetes controller's resources elected on its own. */
-export { type Coordinator, createCoordinator } from "./coordinator.ts";
+
 export type { CoordinatorOptions, ResourceOptions } from "./config/options.ts";
 export type { LeaseSettings } from "./config/timings.ts";
+export { type Coordinator, createCoordinator } from "./coordinator.ts";
 export type { Gate, Term } from "./election/term.ts";
 export type { ApiResource, KubernetesObject, ObjectMetadata } from "./kube/api.ts";
-export { connect, type ConnectOptions, type KubeConnection } from "./kube/connection.ts";
+export { type ConnectOptions, connect, type KubeConnection } from "./kube/connection.ts";
 export {
   type GuardedClient,
   type ObjectReference,

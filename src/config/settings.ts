@@ -14,8 +14,8 @@ export interface Settings {
   readonly resources: readonly ResourceOptions[];
 }
 
-export const DEFAULT_DRAIN_TIMEOUT_MS = 20_000;
-export const DEFAULT_SHUTDOWN_TIMEOUT_MS = 25_000;
+const DEFAULT_DRAIN_TIMEOUT_MS = 20_000;
+const DEFAULT_SHUTDOWN_TIMEOUT_MS = 25_000;
 
 /** A label value and the head of DNS subdomains at once. */
 const COORDINATOR_NAME = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;

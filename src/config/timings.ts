@@ -36,7 +36,7 @@ export interface Problem {
 }
 
 /** The smallest quiesce time that is worth having: below it, ordinary scheduling delay ends the process. */
-export function leastQuiesceMs(durationMs: number): number {
+function leastQuiesceMs(durationMs: number): number {
   return Math.max(200, durationMs * 0.02);
 }
 

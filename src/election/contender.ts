@@ -1,3 +1,4 @@
+import type { LeaseTimings } from "../config/timings.ts";
 import {
   ANNOTATION_EPOCH,
   ANNOTATION_KEY_MAP,
@@ -9,7 +10,6 @@ import {
 } from "../lease/names.ts";
 import { changedLease, type LeaseVersion, newLease } from "../lease/record.ts";
 import type { LeaseStore } from "../lease/store.ts";
-import type { LeaseTimings } from "../config/timings.ts";
 import type { Clock, Timer } from "../runtime/clock.ts";
 import { ElectorateError } from "../runtime/errors.ts";
 import { type GateClock, type Instant, instantOf } from "../runtime/gate-clock.ts";
@@ -24,10 +24,10 @@ import {
   type ReadOutcome,
   type SentWrite,
   type Standing,
-  type WriteOutcome,
   step,
   validUntilMs,
   versionOf,
+  type WriteOutcome,
   wakeAtMs,
 } from "./elector.ts";
 import { place } from "./ranking.ts";

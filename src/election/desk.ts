@@ -1,4 +1,4 @@
-import { isResourceVersion, compareResourceVersions } from "../kube/resource-version.ts";
+import { compareResourceVersions, isResourceVersion } from "../kube/resource-version.ts";
 import { LABEL_ROLE } from "../lease/names.ts";
 import type { LeaseVersion } from "../lease/record.ts";
 import type { LeaseFeedEvent, LeaseWatch } from "../lease/store.ts";
@@ -118,7 +118,7 @@ export class Desk {
     const position = "version" in event ? event.version.resourceVersion : event.resourceVersion;
     const known = this.#position;
     if (!isResourceVersion(position)) {
-      if (event.type === "snapshot") throw restored(`a list has the resourceVersion "${position}", which has no order`);
+      if (event.type === "snapshot") throw restored("a list has a resourceVersion without an order");
       return;
     }
     if (event.type === "snapshot" && known !== undefined && compareResourceVersions(position, known) < 0) {

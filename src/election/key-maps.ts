@@ -35,9 +35,11 @@ export class KeyMaps {
       case "unseen":
         return;
       case "absent":
-        return this.#takeAbsence(leaseName, observation, sight);
+        this.#takeAbsence(leaseName, observation, sight);
+        return;
       case "present":
-        return this.#takeVersion(leaseName, observation, sight.version);
+        this.#takeVersion(leaseName, observation, sight.version);
+        return;
       default:
         sight satisfies never;
     }

@@ -7,7 +7,7 @@ import { ElectorateError } from "../runtime/errors.ts";
 export const LABEL_COORDINATOR = "electorate.dev/coordinator";
 export const LABEL_ROLE = "electorate.dev/role";
 export const LABEL_RESOURCE = "electorate.dev/resource";
-export const LABEL_BUCKET = "electorate.dev/bucket";
+const LABEL_BUCKET = "electorate.dev/bucket";
 
 /** Full name of the resource, because a label holds 63 characters at most. */
 export const ANNOTATION_RESOURCE = "electorate.dev/resource";
@@ -33,7 +33,7 @@ const LONGEST_NAME = 253;
 const LONGEST_LABEL = 63;
 
 /** True for a name that the API server takes for a Lease. */
-export function isSubdomain(name: string): boolean {
+function isSubdomain(name: string): boolean {
   return name.length <= LONGEST_NAME && SUBDOMAIN.test(name);
 }
 
@@ -50,11 +50,11 @@ export interface Shard {
 }
 
 /** `03`: two digits or more, so that names sort. */
-export function bucketText(bucket: number): string {
+function bucketText(bucket: number): string {
   return String(bucket).padStart(2, "0");
 }
 
-export function shardId(resource: string, bucket: number): string {
+function shardId(resource: string, bucket: number): string {
   return `${resource}-${bucketText(bucket)}`;
 }
 

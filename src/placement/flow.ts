@@ -12,7 +12,8 @@ import type { Board } from "./board.ts";
  */
 export function cancelCycles(board: Board): void {
   const search = new CycleSearch(board);
-  while (search.cancelSome()) {}
+  let more = true;
+  while (more) more = search.cancelSome();
 }
 
 /** The labels are sums of prices; before they leave the exact whole numbers, they start anew. */
@@ -169,7 +170,11 @@ class CycleSearch {
   }
 
   #apply(cycle: readonly number[]): void {
-    cycle.forEach((node, index) => this.#pass(node, cycle[(index + 1) % cycle.length] ?? node));
+    let source = cycle.at(-1) ?? NOBODY;
+    for (const target of cycle) {
+      this.#pass(source, target);
+      source = target;
+    }
   }
 
   /** What one edge of a cycle changes. */

@@ -6,7 +6,8 @@ import type { Board } from "./board.ts";
  * its two ends less full.
  */
 export function levelByChains(board: Board): void {
-  while (shortenOne(board)) {}
+  let more = true;
+  while (more) more = shortenOne(board);
 }
 
 const NOBODY = -1;

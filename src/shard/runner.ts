@@ -261,7 +261,10 @@ export class ShardRunner implements ShardLife {
   #judge(): void {
     const gate = this.#work?.term.gate;
     if (gate === undefined || this.#running === 0) return;
-    if (gate.remainingMs() + this.#context.quiesceMs > 0) return this.#guard();
+    if (gate.remainingMs() + this.#context.quiesceMs > 0) {
+      this.#guard();
+      return;
+    }
     this.#context.telemetry.meter.increment("electorate_overruns_total", { resource: this.shard.resource });
     this.#context.overrun(this.shard.id, this.keysInWork);
   }

@@ -1,8 +1,8 @@
 import { type Coordinator, createCoordinator } from "../../src/coordinator.ts";
+import type { Term } from "../../src/election/term.ts";
 import { ApiServerCore } from "../../src/embedded/core.ts";
 import type { Delivery, Message, Network } from "../../src/embedded/network.ts";
 import { coreTransport } from "../../src/embedded/transport.ts";
-import type { Term } from "../../src/election/term.ts";
 import type { KubeConnection } from "../../src/kube/connection.ts";
 import type { ReconcileContext, ReconcileRequest } from "../../src/reconcile/contract.ts";
 import { sleep } from "../../src/runtime/clock.ts";
@@ -11,7 +11,7 @@ import type { Telemetry, Transition } from "../../src/runtime/telemetry.ts";
 import { silentTelemetry } from "../../src/runtime/telemetry.ts";
 import { Machine, SeededRandomness, type World } from "./world.ts";
 
-export const LEASE = { durationMs: 15_000, renewDeadlineMs: 10_000, retryPeriodMs: 2_000, clockRatio: 1.25 };
+const LEASE = { durationMs: 15_000, renewDeadlineMs: 10_000, retryPeriodMs: 2_000, clockRatio: 1.25 };
 
 /** What the network does to one replica's messages. */
 export interface LinkFaults {

@@ -44,7 +44,7 @@ function twoVersions(members: readonly PlanMember[], options: PlanOptions): bool
 }
 
 /** Where a shard may lie after the plan; null when nobody may have it. */
-export function choices(situation: Situation, shard: PlanShard): readonly (string | null)[] {
+function choices(situation: Situation, shard: PlanShard): readonly (string | null)[] {
   const { members, holders, options } = situation;
   const holder = members.find(({ id, state }) => id === holders.get(shard.id) && state !== "draining");
   const held = options.freeze === true || twoVersions(members, options) || options.cooldown?.has(shard.id) === true;

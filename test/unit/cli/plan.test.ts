@@ -167,7 +167,7 @@ describe("a document", () => {
     [{ holders: { "pods-0": 3 } }, 'holders["pods-0"]: must be the id of a member, but is 3'],
     [{ freeze: "yes" }, 'freeze: must be true or false, but is "yes"'],
     [{ respread: 0 }, "respread: must be the pairs that an extra move must remove, a whole number from 1"],
-    [{ frozen: true }, 'frozen: is not a key that is known here; did you mean "freeze"?'],
+    [{ frezze: true }, 'frezze: is not a key that is known here; did you mean "freeze"?'],
   ])("%j passes, or its message does not help", (different, said) => {
     const found = problems({ members: [], shards: [{ id: "pods-0", resource: "pods" }], ...different });
     expect(found).toHaveLength(1);

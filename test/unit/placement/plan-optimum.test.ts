@@ -213,7 +213,9 @@ describe("fleets that come and go", () => {
     let members = "ABC";
     let after = planned(ready(members), empty);
     for (const { joins, leaves, salt } of changes) {
-      const newcomers = [...LETTERS].filter((letter) => !members.includes(letter)).slice(0, joins);
+      const newcomers = LETTERS.split("")
+        .filter((letter) => !members.includes(letter))
+        .slice(0, joins);
       const going = new Set(
         Array.from({ length: Math.min(leaves, members.length - 1) }, (_, index) => (salt + index) % members.length),
       );

@@ -17,7 +17,7 @@ export interface Call {
 }
 
 /** An API that records what is sent, and answers when the test says so, or at the signal as a transport does. */
-export class RecordingApi implements KubeApi {
+class RecordingApi implements KubeApi {
   readonly calls: Call[] = [];
   readonly discovered: string[] = [];
   discoveryFails = false;
