@@ -237,7 +237,7 @@ const settings = [...new Set(compared.map(({ setting }) => setting))];
 writeFileSync(
   join(results, "placement.svg"),
   barChart(
-    "Left: fullest member / mean. Right: moves / minimum on a join. 1.00 is the optimum; heights are square roots.",
+    "Left: fullest member / mean. Right: moves / minimum on a join. 1.00 is the optimum; each group has its own scale, of square roots.",
     [...settings.map(bars((row) => row.fullestToMean)), ...settings.map(bars((row) => row.joinMovesToMinimum))],
   ),
 );

@@ -1,4 +1,4 @@
-/** A small bar chart as SVG, without a library: groups of bars, one colour for each series. */
+/** A small bar chart as SVG, without a library: groups of bars, each group on a scale of its own, one colour for each series. */
 export interface Group {
   readonly title: string;
   readonly bars: readonly { readonly series: string; readonly value: number }[];
@@ -13,9 +13,9 @@ export function barChart(title: string, groups: readonly Group[]): string {
   const series = [...new Set(groups.flatMap(({ bars }) => bars.map((bar) => bar.series)))];
   const perGroup = series.length * BAR + 40;
   const width = Math.max(640, groups.length * perGroup + 40);
-  const most = Math.max(...groups.flatMap(({ bars }) => bars.map(({ value }) => value)));
   const body = groups.flatMap((group, at) => {
     const left = 20 + at * perGroup;
+    const most = Math.max(...group.bars.map(({ value }) => value));
     const bars = group.bars.map(({ series: name, value }, index) => {
       // A root scale, so that both 1.0 and 70 can be told from their neighbours.
       const height = Math.sqrt(value / most) * HEIGHT;

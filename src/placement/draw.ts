@@ -40,7 +40,7 @@ function drawRow(
     if (more > 0) wanted.set(member, more);
   }
   for (const shard of movers(board, row, shards, ids, wanted)) {
-    const target = preferred(shard, wanted.keys(), ids);
+    const target = preferred(shard, wanted, ids);
     if (target === undefined) continue;
     moves.set(shard, ids[target] ?? "");
     const more = (wanted.get(target) ?? 0) - 1;
@@ -99,10 +99,12 @@ function leastDistance(shard: string, ids: readonly string[], wanted: ReadonlyMa
 }
 
 /** Members come in the order of their ids, so that of equal distances the first id is taken. */
-function preferred(shard: string, members: Iterable<number>, ids: readonly string[]): number | undefined {
+function preferred(shard: string, wanted: ReadonlyMap<number, number>, ids: readonly string[]): number | undefined {
   let best: number | undefined;
   let least = Number.POSITIVE_INFINITY;
-  for (const member of members) {
+  for (const member of wanted.keys()) {
+    // A newcomer that is the only one to take anything is not even placed on the ring.
+    if (wanted.size === 1) return member;
     const distance = ringDistance(shard, ids[member] ?? "");
     if (distance < least) [best, least] = [member, distance];
   }

@@ -26,7 +26,7 @@ export function placeHeavy(board: HeavyBoard, homeless: readonly Homeless[]): vo
 function bringHome(board: HeavyBoard): void {
   for (const step of board.waysHome()) {
     board.move(step);
-    if (board.improvement() !== undefined) board.move({ ...step, giver: step.taker, taker: step.giver });
+    if (!board.staysStable(step)) board.move({ ...step, giver: step.taker, taker: step.giver });
   }
 }
 
@@ -44,6 +44,8 @@ export class HeavyBoard {
   readonly #resources: readonly number[];
   /** Index: resource x members + member. */
   readonly #ofResource: Float64Array;
+  /** For each member the lightest shard that may leave it; infinite when none may. */
+  readonly #lightest: Float64Array;
 
   constructor(board: Board, weights: readonly number[], resources: readonly number[]) {
     this.#board = board;
@@ -55,6 +57,8 @@ export class HeavyBoard {
         this.#count(row, member, board.count[cell] ?? 0);
       }
     }
+    this.#lightest = new Float64Array(board.members);
+    for (let member = 0; member < board.members; member += 1) this.#findLightest(member);
   }
 
   weightOf(row: number): number {
@@ -65,6 +69,8 @@ export class HeavyBoard {
     this.#board.changeCount(row, member, by);
     this.#board.load[member] = (this.#board.load[member] ?? 0) + by * this.weightOf(row);
     this.#count(row, member, by);
+    if (by === 1) this.#lightest[member] = Math.min(this.#lightest[member] ?? 0, this.weightOf(row));
+    else if (this.#lightest[member] === this.weightOf(row)) this.#findLightest(member);
   }
 
   move({ row, giver, taker }: Step): void {
@@ -92,31 +98,51 @@ export class HeavyBoard {
     const { members } = this.#board;
     const order = Array.from({ length: members }, (_, member) => member);
     order.sort((one, other) => this.#fullness(other, 0) - this.#fullness(one, 0) || one - other);
-    const takers = this.#weights.map((_, row) => this.taker(row));
     for (const giver of order) {
-      const step = this.#improvementFrom(giver, takers);
+      const step = this.#mayImprove(giver) ? this.#improvementFrom(giver) : undefined;
       if (step !== undefined) return step;
     }
     return undefined;
   }
 
+  /** After a step from a stable placement: whether it is stable still. Never true when it is not; where resources have different receivers, it may be false when it is. */
+  staysStable({ giver, taker }: Step): boolean {
+    if (this.#mayImprove(taker)) return false;
+    for (let member = 0; member < this.#board.members; member += 1) {
+      if (member !== giver && this.#fullness(giver, this.#lightest[member] ?? 0) < this.#fullness(member, 0))
+        return false;
+    }
+    return true;
+  }
+
+  /** False when not even its lightest shard would leave another member less full than it is. */
+  #mayImprove(giver: number): boolean {
+    const lightest = this.#lightest[giver] ?? 0;
+    const full = this.#fullness(giver, 0);
+    for (let member = 0; member < this.#board.members; member += 1) {
+      if (member !== giver && this.#fullness(member, lightest) < full) return true;
+    }
+    return false;
+  }
+
   /** Of all units that may leave: those that have left their home already, then those that level best. */
-  #improvementFrom(giver: number, takers: readonly (number | undefined)[]): Step | undefined {
+  #improvementFrom(giver: number): Step | undefined {
     let best: Step | undefined;
     let bestRank: readonly [number, number, number] = [0, 0, 0];
     const full = this.#fullness(giver, 0);
-    takers.forEach((taker, row) => {
-      const cell = row * this.#board.members + giver;
+    for (let row = 0, cell = giver; row < this.#weights.length; row += 1, cell += this.#board.members) {
       const count = this.#board.count[cell] ?? 0;
-      if (taker === undefined || taker === giver || count <= (this.#board.fixed[cell] ?? 0)) return;
+      if (count <= (this.#board.fixed[cell] ?? 0)) continue;
+      const taker = this.taker(row);
+      if (taker === undefined || taker === giver) continue;
       const weight = this.weightOf(row);
       const taken = this.#fullness(taker, weight);
-      if (taken >= full) return;
+      if (taken >= full) continue;
       const moves = count > (this.#board.home[cell] ?? 0) ? 0 : 1;
       const rank = [moves, Math.max(taken, this.#fullness(giver, -weight)), this.#pairs(row, taker)] as const;
-      if (best !== undefined && !before(rank, bestRank)) return;
+      if (best !== undefined && !before(rank, bestRank)) continue;
       [best, bestRank] = [{ row, giver, taker }, rank];
-    });
+    }
     return best;
   }
 
@@ -146,6 +172,15 @@ export class HeavyBoard {
   #pairs(row: number, member: number): number {
     const count = this.#ofResource[(this.#resources[row] ?? 0) * this.#board.members + member] ?? 0;
     return count / (this.#board.weights[member] ?? 1);
+  }
+
+  #findLightest(member: number): void {
+    let lightest = Number.POSITIVE_INFINITY;
+    for (let row = 0, cell = member; row < this.#weights.length; row += 1, cell += this.#board.members) {
+      if ((this.#board.count[cell] ?? 0) > (this.#board.fixed[cell] ?? 0))
+        lightest = Math.min(lightest, this.weightOf(row));
+    }
+    this.#lightest[member] = lightest;
   }
 
   #count(row: number, member: number, by: number): void {
