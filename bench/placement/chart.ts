@@ -36,8 +36,8 @@ export function barChart(title: string, groups: readonly Group[]): string {
   });
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${TOP + HEIGHT + 56}" font-family="sans-serif" font-size="10">`,
-    '<rect width="100%" height="100%" fill="white"/>',
     `<title>${title}</title>`,
+    '<rect width="100%" height="100%" fill="white"/>',
     `<text x="20" y="20" font-size="14">${title}</text>`,
     ...body,
     ...legend,
