@@ -1,5 +1,5 @@
 import type { LeaseTimings } from "../config/timings.ts";
-import { LABEL_RESOURCE, LABEL_ROLE, resourceLabel, type Shard } from "../lease/names.ts";
+import { ANNOTATION_KEY_MAP, LABEL_RESOURCE, LABEL_ROLE, resourceLabel, type Shard } from "../lease/names.ts";
 import type { LeaseVersion } from "../lease/record.ts";
 import type { LeaseFeedEvent } from "../lease/store.ts";
 import { nextExpiryMs, type Roster } from "../membership/roster.ts";
@@ -11,7 +11,9 @@ import { KeyMaps } from "./key-maps.ts";
 import { type Arrival, isHeldNow, type Observation, observeAbsence, observeVersion, UNSEEN } from "./observation.ts";
 import { rankOf } from "./ranking.ts";
 
-export interface CampaignOptions extends Omit<ContenderContext, "standingOf"> {
+export interface CampaignOptions extends Omit<ContenderContext, "standingOf" | "changed"> {
+  /** Something that others may wait for has changed. */
+  changed(): void;
   readonly shards: readonly Shard[];
   readonly lifeOf: LifeOf;
   /** Live members, as the watch has shown them so far. */
@@ -31,14 +33,25 @@ export class Campaign {
   readonly #resourceOfLabel = new Map<string, string>();
   /** Shard Leases of our resources that are none of our shards: they belong to another key map. */
   readonly #others = new Map<string, { readonly resource: string; readonly observation: Observation }>();
-  #longestMs: number;
+  /** By member Lease: what it declared last, and when it was there last. */
+  readonly #declared = new Map<string, { readonly durationMs: number; readonly seenMs: number }>();
+  /** Contenders whose claim is on its way. */
+  readonly #claims = new Set<Contender>();
+  readonly #order: readonly Contender[];
+  #next = 0;
   #leaving = false;
   #timer: Timer | undefined;
 
   constructor(options: CampaignOptions) {
     this.#options = options;
-    this.#longestMs = options.timings.durationMs;
-    const shared: ContenderContext = { ...options, standingOf: (...about) => this.#standingOf(...about) };
+    const shared: ContenderContext = {
+      ...options,
+      standingOf: (...about) => this.#standingOf(...about),
+      changed: (contender) => {
+        this.#noteClaim(contender);
+        options.changed();
+      },
+    };
     for (const shard of options.shards) {
       this.#resourceOfLabel.set(resourceLabel(shard.resource), shard.resource);
       if (!this.#keyMaps.has(shard.resource)) this.#keyMaps.set(shard.resource, new KeyMaps(shard.keyMap));
@@ -47,6 +60,7 @@ export class Campaign {
         new Contender(shard, shared, (vacated, look) => options.lifeOf(shard, vacated, look)),
       );
     }
+    this.#order = [...this.#contenders.values()];
   }
 
   get contenders(): Iterable<Contender> {
@@ -207,33 +221,86 @@ export class Campaign {
     const leads = elector.phase.name === "leading" || elector.phase.name === "draining";
     // A holder asks for none of this at each renewal.
     const rank = leads ? 0 : rankOf(shard, identity, members, now.monotonicMs, holder);
+    const absenceMs = (): number => this.#absenceMs(now.monotonicMs);
     return {
       leaves: this.#leaving,
       contends:
-        leads || (isWarm(shard.resource) && (keyMaps?.isPreferred(shard.resource, members, now.monotonicMs) ?? true)),
+        leads ||
+        (isWarm(shard.resource) &&
+          (keyMaps?.isPreferred(shard.resource, members, now.monotonicMs, () =>
+            this.#isHeldUnderOurs(shard, now.monotonicMs),
+          ) ??
+            true)),
+      mayClaim: this.#claims.size < MOST_CLAIMS,
       mayOpen: (keyMaps?.freeFromMs(now.monotonicMs) ?? Number.NEGATIVE_INFINITY) <= now.monotonicMs,
       rankDelayMs: rank * rankStepMs(timings),
-      absenceMs: this.#absenceMs(),
+      // Asked for only when a Lease is missing.
+      get absenceMs() {
+        return absenceMs();
+      },
     };
   }
 
   #arrival(channel: "watch" | "list"): Arrival {
     const monotonicMs = this.#options.clock.monotonicMs();
     const { durationMs } = this.#options.timings;
-    return { channel, monotonicMs, leaseDurationMs: durationMs, absenceMs: this.#absenceMs() };
+    return { channel, monotonicMs, leaseDurationMs: durationMs, absenceMs: this.#absenceMs(monotonicMs) };
+  }
+
+  /** Keeps count of the claims on their way, and lets the next contender claim when one has its answer. */
+  #noteClaim(contender: Contender): void {
+    const { phase, request } = contender.elector;
+    if (phase.name === "claiming" && request === "write") this.#claims.add(contender);
+    else if (this.#claims.delete(contender)) this.#letClaim();
+  }
+
+  /** In turn, so that no shard waits for ever behind others. */
+  #letClaim(): void {
+    for (let looked = 0; looked < this.#order.length && this.#claims.size < MOST_CLAIMS; looked += 1) {
+      this.#next = (this.#next + 1) % this.#order.length;
+      this.#order[this.#next]?.dispatch({ type: "tick" });
+    }
+  }
+
+  #isHeldUnderOurs({ resource, keyMap }: Shard, monotonicMs: number): boolean {
+    for (const { shard, elector } of this.#contenders.values()) {
+      if (shard.resource !== resource || !isHeldNow(elector.observation, monotonicMs)) continue;
+      if (versionOf(elector)?.annotations[ANNOTATION_KEY_MAP] === keyMap) return true;
+    }
+    return false;
   }
 
   /**
-   * A missing Lease is waited out for the longest duration that any member declared since this replica began: whoever held it may
-   * have been one of them, and its member Lease may be gone as well.
+   * How long a missing Lease is waited out: as long as anybody may have declared in it, which is what members declare now, what those
+   * that vanished declared last, until that has passed, and what other Leases of the coordinator say. A declaration that is
+   * absurd beside those of the members counts for nothing: it was written by hand, and its remedy is to delete the Lease.
    */
-  #absenceMs(): number {
-    for (const member of this.#options.roster().values()) {
-      this.#longestMs = Math.max(this.#longestMs, member.version.record.durationMs);
+  #absenceMs(monotonicMs: number): number {
+    for (const { leaseName, version } of this.#options.roster().values()) {
+      this.#declared.set(leaseName, { durationMs: version.record.durationMs, seenMs: monotonicMs });
     }
-    return this.#longestMs;
+    let longestMs = this.#options.timings.durationMs;
+    for (const [leaseName, { durationMs, seenMs }] of this.#declared) {
+      if (monotonicMs > seenMs + durationMs) this.#declared.delete(leaseName);
+      else if (durationMs <= ABSURD_MS) longestMs = Math.max(longestMs, durationMs);
+    }
+    const saneMs = Math.max(SANE_MS, SANE_TIMES * longestMs);
+    for (const { elector } of this.#contenders.values()) {
+      const durationMs = versionOf(elector)?.record.durationMs ?? 0;
+      if (durationMs <= saneMs) longestMs = Math.max(longestMs, durationMs);
+    }
+    return longestMs;
   }
 }
+
+/** Durations of a shard Lease up to so long, or up to so many times what members declare, may be meant. */
+const SANE_MS = 120_000;
+const SANE_TIMES = 4;
+/** No member means a Lease of more than this. */
+const ABSURD_MS = 3_600_000;
+
+/** One less than the connections of the coordination traffic: whatever is claimed, renewals find a free one. */
+const MOST_CLAIMS = 3;
 
 /** Long enough for a better-ranked member's write to be seen, short enough that a dead one costs little. */
 function rankStepMs(timings: LeaseTimings): number {

@@ -57,8 +57,8 @@ export interface ContenderContext {
   readonly telemetry: Telemetry;
   readonly trouble: TroubleLog;
   standingOf(shard: Shard, elector: Elector, now: Instant): Standing;
-  /** Something that others may wait for has changed. */
-  changed(): void;
+  /** Something of this contender has changed that others may wait for. */
+  changed(contender: Contender): void;
 }
 
 /**
@@ -135,7 +135,7 @@ export class Contender {
     this.#term?.gate.extendTo(validUntilMs(elector, context));
     for (const effect of effects) this.#perform(effect, context);
     this.#arm(context);
-    this.#shared.changed();
+    this.#shared.changed(this);
   }
 
   #context(): ElectorContext {

@@ -51,6 +51,8 @@ function decideStandby(elector: Elector, context: ElectorContext, effects: Elect
   // Nobody has written since we did: to go on is a late renewal, whatever time has passed.
   if (isOurs(elector)) return { ...elector, phase: { name: "claiming" } };
   if (context.now.monotonicMs < takeAtMs(elector, context) || !maySend(elector, context)) return elector;
+  // Asked again as soon as another claim has its answer.
+  if (!context.standing.mayClaim) return elector;
   return send(elector, "take", context, effects, { name: "claiming" });
 }
 
@@ -220,7 +222,9 @@ export function wakeAtMs(elector: Elector, context: ElectorContext): number {
   const validForMs = validUntilMs(elector, context) - now.latestMs;
   switch (elector.phase.name) {
     case "standby":
-      return isEligible(context) ? Math.max(takeAtMs(elector, context), writeAtMs) : Number.POSITIVE_INFINITY;
+      return isEligible(context) && context.standing.mayClaim
+        ? Math.max(takeAtMs(elector, context), writeAtMs)
+        : Number.POSITIVE_INFINITY;
     case "claiming": {
       const embargoMs = elector.observation.embargoUntilMs;
       return embargoMs > now.monotonicMs ? Math.min(embargoMs, writeAtMs) : writeAtMs;

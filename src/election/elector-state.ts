@@ -72,6 +72,8 @@ export interface Standing {
   readonly leaves: boolean;
   /** This replica may take the shard: its source is warm, and no other key map is preferred. */
   readonly contends: boolean;
+  /** Not too many claims of this replica are on their way: renewals must not wait behind them. */
+  readonly mayClaim: boolean;
   /** No Lease of the resource is held under another key map. */
   readonly mayOpen: boolean;
   /** How long this replica lets better-ranked members go first. */

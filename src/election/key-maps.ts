@@ -1,7 +1,6 @@
-import { compareResourceVersions, isResourceVersion } from "../kube/resource-version.ts";
 import { ANNOTATION_KEY_MAP } from "../lease/names.ts";
 import { isHeld, isRelease, type LeaseVersion } from "../lease/record.ts";
-import { isLive, type Roster } from "../membership/roster.ts";
+import { isLive, type Member, type Roster } from "../membership/roster.ts";
 import { type Observation, type Sight, takeableFromMs } from "./observation.ts";
 
 /**
@@ -15,7 +14,6 @@ export class KeyMaps {
   readonly #othersUntilMs = new Map<string, number>();
   /** Lease name to the key map that it carried last. */
   readonly #lastMaps = new Map<string, string>();
-  #newest: { readonly resourceVersion: string; readonly keyMap: string } | undefined;
 
   constructor(ours: string) {
     this.#ours = ours;
@@ -23,10 +21,9 @@ export class KeyMaps {
 
   /** Takes in what was observed of any shard Lease of the resource, ours by name or not; true when that may change who may try or open. */
   observe(leaseName: string, observation: Observation): boolean {
-    const inUse = this.#newest?.keyMap;
     const untilMs = this.#othersUntilMs.get(leaseName);
     this.#take(leaseName, observation);
-    return this.#newest?.keyMap !== inUse || this.#othersUntilMs.get(leaseName) !== untilMs;
+    return this.#othersUntilMs.get(leaseName) !== untilMs;
   }
 
   #take(leaseName: string, observation: Observation): void {
@@ -55,8 +52,6 @@ export class KeyMaps {
   #takeVersion(leaseName: string, observation: Observation, version: LeaseVersion): void {
     const keyMap = version.annotations[ANNOTATION_KEY_MAP];
     if (keyMap !== undefined) this.#lastMaps.set(leaseName, keyMap);
-    // A release says nothing of the map in use: it may be the retreat of somebody who found another one there.
-    if (isHeld(version.record)) this.#noteNewest(version, keyMap);
     const untilMs = this.#othersUntilMs.get(leaseName);
     if (isRelease(version.record)) {
       if (untilMs !== undefined) this.#othersUntilMs.set(leaseName, takeableFromMs(observation));
@@ -81,21 +76,27 @@ export class KeyMaps {
     return freeMs;
   }
 
-  /** False while a live, ready member serves the map under which a Lease of the resource was last held, and that is not ours. */
-  isPreferred(resource: string, roster: Roster, monotonicMs: number): boolean {
-    const inUse = this.#newest?.keyMap;
-    if (inUse === undefined || inUse === this.#ours) return true;
+  /**
+   * Whether this replica may try for shards of the resource while ready members serve different maps. A map under which a Lease is
+   * held goes on; where none is, that of the member that came first: every replica finds the same one, and a new count waits
+   * until the last member with the old one has gone.
+   */
+  isPreferred(resource: string, roster: Roster, monotonicMs: number, isHeldUnderOurs: () => boolean): boolean {
+    let first: Member | undefined;
+    let others = false;
     for (const member of roster.values()) {
-      if (member.state === "ready" && isLive(member, monotonicMs) && member.resources.get(resource) === inUse)
-        return false;
+      const keyMap = member.resources.get(resource);
+      if (keyMap === undefined || member.state !== "ready" || !isLive(member, monotonicMs)) continue;
+      if (keyMap !== this.#ours) others = true;
+      if (first === undefined || cameBefore(member, first)) first = member;
     }
-    return true;
+    return !others || isHeldUnderOurs() || first?.resources.get(resource) === this.#ours;
   }
+}
 
-  #noteNewest({ resourceVersion }: LeaseVersion, keyMap: string | undefined): void {
-    if (keyMap === undefined || !isResourceVersion(resourceVersion)) return;
-    const newest = this.#newest;
-    if (newest !== undefined && compareResourceVersions(resourceVersion, newest.resourceVersion) <= 0) return;
-    this.#newest = { resourceVersion, keyMap };
-  }
+function cameBefore(one: Member, other: Member): boolean {
+  const [created, createdOther] = [one, other].map(({ version }) =>
+    String(version.object.metadata.creationTimestamp ?? ""),
+  );
+  return created === createdOther ? one.identity < other.identity : (created ?? "") < (createdOther ?? "");
 }

@@ -88,7 +88,9 @@ function arrivalOf(channel: Channel, context: ElectorContext): Arrival {
     channel,
     monotonicMs: context.now.monotonicMs,
     leaseDurationMs: context.leaseDurationMs,
-    absenceMs: context.standing.absenceMs,
+    get absenceMs() {
+      return context.standing.absenceMs;
+    },
   };
 }
 

@@ -45,6 +45,8 @@ function feedOf(options: FeedsOptions, namespace: string | undefined): Feed {
     transform: dropManagedFields,
     clock: options.clock,
     randomness: options.randomness,
+    // Shards have owners again soon after an outage; a source must not stay blind for much longer.
+    backOff: { baseMs: 500, maxMs: 5_000 },
     onTrouble: ({ error, during }) => {
       telemetry.meter.increment("electorate_watch_restarts_total", { resource: name, reason: error.code });
       trouble.report(`source of ${where}`, `${during} of ${where}`, error);

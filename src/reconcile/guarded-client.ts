@@ -30,6 +30,8 @@ export interface GuardedClientOptions {
   readonly resources: ResourceFinder;
   /** An object of the reconciled resource as the read cache has it: its uid fences writes that carry none. */
   knownObject(namespace: string | undefined, name: string): KubernetesObject | undefined;
+  /** Told of every write that is sent: it is work of its term until it has settled, whether or not its handler waits for it. */
+  onWrite?(sent: Promise<unknown>): void;
   /** The longest deadline of one call. Default 30,000. */
   readonly requestDeadlineMs?: number;
 }
@@ -140,8 +142,10 @@ class TermClient implements GuardedClient {
       );
     }
     const deadlineMs = Math.max(1, Math.min(this.#requestDeadlineMs, gate.remainingMs() + quiesceMs));
+    const sent = send({ deadlineMs, signal: gate.signal });
+    this.#options.onWrite?.(sent);
     try {
-      return await send({ deadlineMs, signal: gate.signal });
+      return await sent;
     } catch (error) {
       if (!gate.signal.aborted || !hasCode(error, "aborted")) throw error;
       throw givenUp(verb, resource, error);

@@ -55,6 +55,7 @@ export class ShardRunner implements ShardLife {
   readonly #watchdog: WatchdogSlot;
   /** Over all terms: a handler may outlive its own. */
   readonly #keysInWork = new KeysInWork();
+  readonly #writes = new WritesInFlight();
   #life: Life = IDLE;
   #work: Work | undefined;
   #running = 0;
@@ -188,6 +189,7 @@ export class ShardRunner implements ShardLife {
         remainingMs: () => term.gate.remainingMs(),
         signal: term.signal,
       },
+      onWrite: (sent) => this.#writes.track(sent),
       knownObject: (namespace, name) => source.objectOf(namespace ? `${namespace}/${name}` : name),
     });
   }
@@ -214,6 +216,8 @@ export class ShardRunner implements ShardLife {
 
   async #finish(term: Term): Promise<void> {
     await this.#work?.workers.stop();
+    // A handler may end without waiting for what it has sent; what it writes must not land after the Lease was freed.
+    await this.#writes.settled();
     this.#dispatch({ type: "ended", epoch: term.epoch }, term);
   }
 
@@ -277,5 +281,21 @@ export class ShardRunner implements ShardLife {
       epoch,
       reason,
     });
+  }
+}
+
+/** Guarded writes that were sent and not answered. */
+class WritesInFlight {
+  readonly #sent = new Set<Promise<unknown>>();
+
+  track(sent: Promise<unknown>): void {
+    const forget = (): void => void this.#sent.delete(settled);
+    const settled: Promise<void> = sent.then(forget, forget);
+    this.#sent.add(settled);
+  }
+
+  /** Resolves when none is left; whoever waits has seen to it that no handler sends any more. */
+  async settled(): Promise<void> {
+    while (this.#sent.size > 0) await Promise.all(this.#sent);
   }
 }

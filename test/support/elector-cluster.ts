@@ -65,7 +65,7 @@ class Replica {
   /** How many of its milliseconds pass in one of true time. */
   readonly rate: number;
   elector: Elector = NEW_ELECTOR;
-  standing: Standing = { leaves: false, contends: true, mayOpen: true, rankDelayMs: 0, absenceMs: L };
+  standing: Standing = { leaves: false, contends: true, mayOpen: true, mayClaim: true, rankDelayMs: 0, absenceMs: L };
   /** Position in the server's history; -1 before the first list. */
   position = -1;
   request: Request | undefined;

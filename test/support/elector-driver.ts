@@ -90,6 +90,7 @@ export class ElectorDriver {
       leaves: false,
       contends: true,
       mayOpen: true,
+      mayClaim: true,
       rankDelayMs: 0,
       absenceMs: leaseDurationMs,
       ...options.standing,
