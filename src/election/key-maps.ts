@@ -95,8 +95,13 @@ export class KeyMaps {
 }
 
 function cameBefore(one: Member, other: Member): boolean {
-  const [created, createdOther] = [one, other].map(({ version }) =>
-    String(version.object.metadata.creationTimestamp ?? ""),
-  );
-  return created === createdOther ? one.identity < other.identity : (created ?? "") < (createdOther ?? "");
+  const created = createdText(one);
+  const createdOther = createdText(other);
+  return created === createdOther ? one.identity < other.identity : created < createdOther;
+}
+
+/** By the API server's clock; such times sort as texts. */
+function createdText({ version }: Member): string {
+  const created = version.object.metadata.creationTimestamp;
+  return typeof created === "string" ? created : "";
 }
