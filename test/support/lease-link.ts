@@ -22,6 +22,9 @@ export class LeaseLink implements LeaseStore {
   readonly #feeds = new Set<() => void>();
   #state: LinkState = "up";
   requests = 0;
+  /** The most creations that were on their way at once. */
+  mostClaims = 0;
+  #claims = 0;
 
   constructor(store: LeaseStore, clock: Clock, deadlineMs: number) {
     this.#store = store;
@@ -40,7 +43,11 @@ export class LeaseLink implements LeaseStore {
   }
 
   create(body: KubernetesObject): Promise<WriteAnswer> {
-    return this.#pass(() => this.#store.create(body));
+    this.#claims += 1;
+    this.mostClaims = Math.max(this.mostClaims, this.#claims);
+    return this.#pass(() => this.#store.create(body)).finally(() => {
+      this.#claims -= 1;
+    });
   }
 
   update(body: KubernetesObject): Promise<WriteAnswer> {

@@ -1,3 +1,4 @@
+import type { LeaseTimings } from "../../src/config/timings.ts";
 import { Campaign } from "../../src/election/campaign.ts";
 import type { ShardLife } from "../../src/election/contender.ts";
 import { Desk } from "../../src/election/desk.ts";
@@ -21,6 +22,14 @@ export const TIMINGS = {
   clockRatio: 1.25,
   quiesceMs: 2_000,
 } as const;
+/** Of a replica that `join`s as `long`: 60/40/4 s. */
+const LONG_TIMINGS: LeaseTimings = {
+  durationMs: 60_000,
+  renewDeadlineMs: 40_000,
+  retryPeriodMs: 4_000,
+  clockRatio: 1.25,
+  quiesceMs: 8_000,
+};
 
 const COORDINATOR = "shop";
 const RESOURCE = { group: "", plural: "configmaps" };
@@ -95,14 +104,21 @@ class Replica {
   readonly #ended = new AbortController();
   busy = false;
 
-  constructor(name: string, leases: MemoryLeases, clock: VirtualClock, shards: readonly Shard[], telemetry: Telemetry) {
+  constructor(
+    name: string,
+    leases: MemoryLeases,
+    clock: VirtualClock,
+    shards: readonly Shard[],
+    telemetry: Telemetry,
+    timings: LeaseTimings = TIMINGS,
+  ) {
     this.#clock = new MortalClock(clock);
     this.identity = createIdentity(name, `uuid-of-${name}`);
-    this.link = new LeaseLink(new MemoryLeaseStore(leases, COORDINATOR), this.#clock, TIMINGS.retryPeriodMs);
+    this.link = new LeaseLink(new MemoryLeaseStore(leases, COORDINATOR), this.#clock, timings.retryPeriodMs);
     const shared = {
       coordinator: COORDINATOR,
       namespace: "default",
-      timings: TIMINGS,
+      timings,
       store: this.link,
       clock: this.#clock,
       telemetry,
@@ -110,7 +126,7 @@ class Replica {
     };
     const changed = (): void => {};
     this.keeper = new MemberKeeper({ ...shared, identity: this.identity });
-    const { durationMs: leaseDurationMs } = TIMINGS;
+    const { durationMs: leaseDurationMs } = timings;
     this.desk = new Desk({
       watch: this.link.watch(),
       keeper: this.keeper,
@@ -172,9 +188,9 @@ class Replica {
  * Several replicas around one store of Leases, told as a transcript: one command a line, blank lines and `#` comments aside.
  * After every timer it is checked that no shard has two open gates.
  *
- *   join r1 [buckets=2] [cold]   warm r1   leave r1   crash r1   busy r1   idle r1
+ *   join r1 [buckets=2] [cold] [long]   warm r1   leave r1   crash r1   busy r1   idle r1
  *   partition r1   mute r1   heal r1   advance 15s
- *   delete LEASE   edit LEASE HOLDER   empty LEASE   label LEASE [COORDINATOR]
+ *   delete LEASE   declare LEASE 60s   edit LEASE HOLDER   empty LEASE   label LEASE [COORDINATOR]
  *   expect SHARD r1|somebody|nobody   expect holder LEASE r1|nobody   expect quiet r1
  */
 export class LeaseScenario {
@@ -227,6 +243,7 @@ export class LeaseScenario {
       case "edit":
       case "empty":
       case "label":
+      case "declare":
         return this.#outside(verb, name ?? "", words[1]);
       case "expect":
         return this.#expect(words);
@@ -240,7 +257,8 @@ export class LeaseScenario {
     const keyMap = `ring-1/${buckets}`;
     this.#keyMaps.set(name, keyMap);
     const shards = shardsOf(COORDINATOR, RESOURCE, buckets, keyMap);
-    this.#replicas.set(name, new Replica(name, this.leases, this.clock, shards, silentTelemetry));
+    const timings = words.includes("long") ? LONG_TIMINGS : TIMINGS;
+    this.#replicas.set(name, new Replica(name, this.leases, this.clock, shards, silentTelemetry, timings));
     if (!words.includes("cold")) this.replica(name).warm(keyMap);
   }
 
@@ -258,6 +276,12 @@ export class LeaseScenario {
       return;
     }
     const before = parseLease(stored).record;
+    if (verb === "declare") {
+      this.leases.update(
+        changedLease(parseLease(stored), { record: { ...before, durationMs: millisecondsOf(holder) } }),
+      );
+      return;
+    }
     const renewTime = nextRenewTime(this.clock.wallMs(), before.renewTime);
     const record = { ...before, holder, renewTime, transitions: before.transitions + 1 };
     this.leases.update(changedLease(parseLease(stored), { record }));

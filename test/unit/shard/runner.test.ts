@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { Gate, Term } from "../../../src/election/term.ts";
 import type { ApiResource } from "../../../src/kube/api.ts";
 import { KubeClient } from "../../../src/kube/client.ts";
+import type { Transport } from "../../../src/kube/transport.ts";
 import { shardsOf } from "../../../src/lease/names.ts";
 import type { Reconcile, ReconcileContext } from "../../../src/reconcile/contract.ts";
 import { ReconcileMetrics } from "../../../src/reconcile/metrics.ts";
@@ -38,7 +39,10 @@ class Handler {
   }
 }
 
-function made(keys: readonly string[] = ["default/a"], workers = 1) {
+const unreachable: Transport["request"] = () =>
+  Promise.reject(new ElectorateError("unreachable", "no API server here"));
+
+function made(keys: readonly string[] = ["default/a"], workers = 1, request = unreachable) {
   const clock = new VirtualClock();
   const gateClock = new GateClock(clock);
   const handler = new Handler();
@@ -47,8 +51,8 @@ function made(keys: readonly string[] = ["default/a"], workers = 1) {
     ...silentTelemetry,
     transition: ({ event, epoch }) => void transitions.push(`${event} ${epoch}`),
   };
-  const unreachable = () => Promise.reject(new ElectorateError("unreachable", "no API server here"));
-  const api = new KubeClient({ request: unreachable, stream: unreachable, close: () => Promise.resolve() }, { clock });
+  const stream = () => Promise.reject(new ElectorateError("unreachable", "no API server here"));
+  const api = new KubeClient({ request, stream, close: () => Promise.resolve() }, { clock });
   const source: Source = {
     resource: CONFIGMAPS,
     synced: true,
@@ -114,6 +118,32 @@ describe("one shard on one replica", () => {
     await settle();
     expect(handler.keys).toEqual([]);
     expect(runner.statistics.depth).toBe(0);
+  });
+
+  it("a write that its handler did not wait for does not land after the Lease was freed: it is work until it has its answer", async () => {
+    const answered = Promise.withResolvers<Awaited<ReturnType<Transport["request"]>>>();
+    const { handler, runner, term, settle, said } = made(["default/a"], 1, () => answered.promise);
+    const first = term("7");
+    runner.open(first);
+    await settle();
+    const [run] = handler.runs;
+    const loose = run?.context.client.patch(
+      { namespace: "default", name: "a" },
+      { metadata: { labels: { seen: "yes" } } },
+    );
+    run?.end();
+    first.gate.drain();
+    runner.drain(first);
+    await settle();
+    expect(said).toEqual([]);
+    answered.resolve({
+      status: 200,
+      headers: {},
+      body: JSON.stringify({ kind: "ConfigMap", metadata: { name: "a" } }),
+    });
+    await loose;
+    await settle();
+    expect(said).toEqual(["vacated"]);
   });
 
   it("a drain takes nothing new and waits for what runs before it says that the shard is vacated", async () => {
