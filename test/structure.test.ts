@@ -47,7 +47,7 @@ const IMPORTS: ImportTable = {
   placement: ["runtime"],
   config: ["runtime", "placement", "lease/names.ts", "type kube", "type reconcile"],
   membership: ["runtime", "lease", "type config", "kube/resource-version.ts"],
-  election: ["runtime", "lease", "config", "membership", "kube/resource-version.ts"],
+  election: ["runtime", "lease", "config", "membership", "placement", "kube/resource-version.ts"],
   queue: ["runtime"],
   reconcile: ["runtime", "kube", "queue", "placement"],
   shard: ["runtime", "election", "queue", "reconcile", "lease", "placement", "config", "kube/api.ts"],

@@ -24,6 +24,12 @@ export interface CoordinatorOptions {
   /** `shards` (default): one Lease per shard. `none`: no Lease at all, this replica works on everything. */
   readonly leaderElection?: "shards" | "none";
   readonly resources: readonly ResourceOptions[];
+  /** Share of the load that this replica is to carry beside others; a whole number. Default 1. */
+  readonly weight?: number;
+  /** Where it runs: buckets of one resource are spread over zones. Default: `ELECTORATE_ZONE`. */
+  readonly zone?: string;
+  /** Which release it runs: while two are alive, shards move to the newer one only. Default: `POD_TEMPLATE_HASH`. */
+  readonly version?: string;
   /** Where `/livez`, `/readyz` and `/metrics` are served, from before any election until after the last release. Default: nowhere. */
   readonly http?: { readonly address: string };
   /** Default: the credentials of the pod, else of the kubeconfig. */

@@ -12,6 +12,14 @@ export interface Settings {
   readonly onOverrun: "exit" | "report";
   readonly leaderElection: "shards" | "none";
   readonly resources: readonly ResourceOptions[];
+  readonly traits: MemberTraits;
+}
+
+/** What the plan knows of a replica beside its state. */
+export interface MemberTraits {
+  readonly weight: number;
+  readonly zone: string;
+  readonly version: string;
 }
 
 const DEFAULT_DRAIN_TIMEOUT_MS = 20_000;
@@ -45,6 +53,9 @@ export function settingsOf(options: CoordinatorOptions): Settings {
       `must not be shorter than drainTimeout, or work is cut off before it was told to stop: shutdownTimeout is ${shutdownTimeoutMs} ms, drainTimeout ${drainTimeoutMs} ms`,
     );
   }
+  const weight = options.weight ?? 1;
+  if (!Number.isSafeInteger(weight) || weight < 1)
+    refuse("weight", `must be a whole number of at least 1, but is ${weight}`);
   if (options.resources.length === 0) refuse("resources", "must name at least one resource, but is empty");
   options.resources.forEach((resource, index) => {
     problems.push(...problemsOf(resource, `resources[${index}]`));
@@ -62,6 +73,11 @@ export function settingsOf(options: CoordinatorOptions): Settings {
     onOverrun: options.onOverrun ?? "exit",
     leaderElection: options.leaderElection ?? "shards",
     resources: options.resources,
+    traits: {
+      weight,
+      zone: options.zone ?? process.env.ELECTORATE_ZONE ?? "",
+      version: options.version ?? process.env.POD_TEMPLATE_HASH ?? "",
+    },
   };
 }
 

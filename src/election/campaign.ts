@@ -6,10 +6,22 @@ import { nextExpiryMs, type Roster } from "../membership/roster.ts";
 import type { Timer } from "../runtime/clock.ts";
 import type { Instant } from "../runtime/gate-clock.ts";
 import { Contender, type ContenderContext, type LifeOf } from "./contender.ts";
-import { type Elector, type Standing, versionOf } from "./elector.ts";
+import { type Elector, type Standing, type Target, versionOf } from "./elector.ts";
 import { KeyMaps } from "./key-maps.ts";
-import { type Arrival, isHeldNow, type Observation, observeAbsence, observeVersion, UNSEEN } from "./observation.ts";
+import {
+  type Arrival,
+  isHeldNow,
+  type Observation,
+  observeAbsence,
+  observeVersion,
+  takeableFromMs,
+  UNSEEN,
+} from "./observation.ts";
 import { rankOf } from "./ranking.ts";
+import { Targets } from "./targets.ts";
+
+/** How many shards of one replica move at once: enough to hide a round trip, few enough to leave the API server to others. */
+const MOST_MOVES = 32;
 
 export interface CampaignOptions extends Omit<ContenderContext, "standingOf" | "changed"> {
   /** Something that others may wait for has changed. */
@@ -33,6 +45,9 @@ export class Campaign {
   readonly #resourceOfLabel = new Map<string, string>();
   /** Shard Leases of our resources that are none of our shards: they belong to another key map. */
   readonly #others = new Map<string, { readonly resource: string; readonly observation: Observation }>();
+  readonly #targets: Targets;
+  /** Monotonic. Until then deaths are known. */
+  #judgedMs = Number.NEGATIVE_INFINITY;
   /** By member Lease: what it declared last, and when it was there last. */
   readonly #declared = new Map<string, { readonly durationMs: number; readonly seenMs: number }>();
   /** Contenders whose claim is on its way. */
@@ -44,6 +59,11 @@ export class Campaign {
 
   constructor(options: CampaignOptions) {
     this.#options = options;
+    this.#targets = new Targets({
+      ...options,
+      electorOf: ({ leaseName }) => this.#contenders.get(leaseName)?.elector,
+      planned: () => this.poke(),
+    });
     const shared: ContenderContext = {
       ...options,
       standingOf: (...about) => this.#standingOf(...about),
@@ -55,10 +75,7 @@ export class Campaign {
     for (const shard of options.shards) {
       this.#resourceOfLabel.set(resourceLabel(shard.resource), shard.resource);
       if (!this.#keyMaps.has(shard.resource)) this.#keyMaps.set(shard.resource, new KeyMaps(shard.keyMap));
-      this.#contenders.set(
-        shard.leaseName,
-        new Contender(shard, shared, (vacated, look) => options.lifeOf(shard, vacated, look)),
-      );
+      this.#contenders.set(shard.leaseName, new Contender(shard, shared, options.lifeOf));
     }
     this.#order = [...this.#contenders.values()];
   }
@@ -80,6 +97,7 @@ export class Campaign {
         return;
       case "changed":
         this.#see(event.version, "watch");
+        if (event.version.labels[LABEL_ROLE] === "member") this.#targets.recheck();
         return;
       case "deleted":
         this.#miss(event.version.name, "watch", false);
@@ -97,21 +115,31 @@ export class Campaign {
     this.#armHorizon();
   }
 
+  /** Members came, left, or say something else. */
+  noteMembers(what: "joined" | "left"): void {
+    this.#targets.note(what);
+    this.poke();
+  }
+
   /** From now on everything is drained and released, and nothing is taken. */
   leave(): void {
     this.#leaving = true;
+    // Whom each shard goes to must be known before the first of them is drained: one without a target is released.
+    this.#targets.leave();
     this.poke();
   }
 
   /** Ends timers; Leases that still name us are left to expire. */
   stop(): void {
     this.#timer?.cancel();
+    this.#targets.stop();
     for (const contender of this.#contenders.values()) contender.stop();
   }
 
   /** Closes every gate now, without a write. */
   abandon(reason: string): void {
     this.#timer?.cancel();
+    this.#targets.stop();
     for (const contender of this.#contenders.values()) contender.abandon(reason);
   }
 
@@ -140,6 +168,7 @@ export class Campaign {
     for (const leaseName of missing) this.#noteAbsence(leaseName, firstInstall);
     for (const version of versions) this.#see(version, "list");
     for (const leaseName of missing) this.#miss(leaseName, "list", firstInstall);
+    this.#targets.recheck();
     this.poke();
   }
 
@@ -159,7 +188,9 @@ export class Campaign {
   #see(version: LeaseVersion, channel: "watch" | "list"): void {
     const contender = this.#contenders.get(version.name);
     if (contender !== undefined) {
+      const before = versionOf(contender.elector)?.record.holder;
       contender.dispatch({ type: "seen", version, channel });
+      if (before !== version.record.holder) this.#targets.note("holder");
       this.#mind(contender.shard.resource, version.name, contender.elector.observation);
       return;
     }
@@ -204,6 +235,7 @@ export class Campaign {
   #armHorizon(): void {
     this.#timer?.cancel();
     const nowMs = this.#options.clock.monotonicMs();
+    this.#noteDeaths(nowMs);
     let nextMs = nextExpiryMs(this.#options.roster(), nowMs);
     for (const keyMaps of this.#keyMaps.values()) {
       const freeMs = keyMaps.freeFromMs(nowMs);
@@ -213,14 +245,26 @@ export class Campaign {
     this.#timer = this.#options.clock.timer(Math.max(1, nextMs - nowMs), () => this.poke());
   }
 
+  /** Whoever ran out of time since this was last asked; most have renewed meanwhile, and a renewal is no reason to plan. */
+  #noteDeaths(nowMs: number): void {
+    const members = [...this.#options.roster().values()];
+    const died = members.some(({ liveUntilMs }) => liveUntilMs > this.#judgedMs && liveUntilMs <= nowMs);
+    this.#judgedMs = nowMs;
+    if (died) this.#targets.note("left");
+  }
+
   #standingOf(shard: Shard, elector: Elector, now: Instant): Standing {
     const { identity, timings, roster, isWarm } = this.#options;
     const members = roster();
     const keyMaps = this.#keyMaps.get(shard.resource);
     const holder = versionOf(elector)?.record.holder ?? "";
-    const leads = elector.phase.name === "leading" || elector.phase.name === "draining";
-    // A holder asks for none of this at each renewal.
-    const rank = leads ? 0 : rankOf(shard, identity, members, now.monotonicMs, holder);
+    const leads = ["leading", "draining", "stuck"].includes(elector.phase.name);
+    const expired = holder !== "" && holder !== identity && takeableFromMs(elector.observation) <= now.monotonicMs;
+    if (expired) this.#targets.expired(shard, holder);
+    const wanted = this.#targets.wantedFor(shard);
+    // Whom the plan names goes first; the others wait their turn, in case it does not come. A holder asks for none of this.
+    const rank = leads || wanted === identity ? 0 : rankOf(shard, identity, members, now.monotonicMs, holder);
+    const turn = wanted === undefined || wanted === identity ? rank : rank + 2;
     const absenceMs = (): number => this.#absenceMs(now.monotonicMs);
     return {
       leaves: this.#leaving,
@@ -233,12 +277,46 @@ export class Campaign {
             true)),
       mayClaim: this.#claims.size < MOST_CLAIMS,
       mayOpen: (keyMaps?.freeFromMs(now.monotonicMs) ?? Number.NEGATIVE_INFINITY) <= now.monotonicMs,
-      rankDelayMs: rank * rankStepMs(timings),
+      target: this.#targetOf(shard, elector, now),
+      rankDelayMs: turn * rankStepMs(timings),
       // Asked for only when a Lease is missing.
       get absenceMs() {
         return absenceMs();
       },
     };
+  }
+
+  /** Whom to hand a shard to, as long as not too many are on their way already. */
+  #targetOf(shard: Shard, elector: Elector, now: Instant): Target | undefined {
+    const target = this.#targets.targetFor(shard);
+    if (target === undefined || this.#leaving) return target;
+    switch (elector.phase.name) {
+      case "leading": {
+        const restMs = elector.phase.heldSinceMs + this.#options.timings.retryPeriodMs - now.monotonicMs;
+        if (restMs > 0) this.#targets.lookAgainIn(restMs);
+        return this.#targets.isCurrent && restMs <= 0 && this.#moving() < MOST_MOVES ? target : undefined;
+      }
+      case "draining":
+      case "stuck":
+      case "releasing":
+        return target;
+      case "standby":
+      case "claiming":
+      case "vacating":
+        // What is not open here is not moved from here.
+        return undefined;
+      default:
+        return elector.phase satisfies never;
+    }
+  }
+
+  #moving(): number {
+    let moving = 0;
+    for (const { elector } of this.#contenders.values()) {
+      const { name } = elector.phase;
+      if (name === "draining" || name === "releasing") moving += 1;
+    }
+    return moving;
   }
 
   #arrival(channel: "watch" | "list"): Arrival {
@@ -276,8 +354,8 @@ export class Campaign {
    * absurd beside those of the members counts for nothing: it was written by hand, and its remedy is to delete the Lease.
    */
   #absenceMs(monotonicMs: number): number {
-    for (const { leaseName, version } of this.#options.roster().values()) {
-      this.#declared.set(leaseName, { durationMs: version.record.durationMs, seenMs: monotonicMs });
+    for (const { leaseName, lease } of this.#options.roster().values()) {
+      this.#declared.set(leaseName, { durationMs: lease.record.durationMs, seenMs: monotonicMs });
     }
     let longestMs = this.#options.timings.durationMs;
     for (const [leaseName, { durationMs, seenMs }] of this.#declared) {

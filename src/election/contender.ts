@@ -4,17 +4,20 @@ import {
   ANNOTATION_KEY_MAP,
   ANNOTATION_RENEWAL,
   ANNOTATION_RESOURCE,
+  ANNOTATION_TRANSFER,
   LABEL_COORDINATOR,
   type Shard,
   shardLabels,
 } from "../lease/names.ts";
 import { changedLease, type LeaseVersion, newLease } from "../lease/record.ts";
 import type { LeaseStore } from "../lease/store.ts";
+import { transferText } from "../lease/transfer.ts";
 import type { Clock, Timer } from "../runtime/clock.ts";
 import { ElectorateError } from "../runtime/errors.ts";
 import { type GateClock, type Instant, instantOf } from "../runtime/gate-clock.ts";
 import type { Telemetry, TransitionEvent } from "../runtime/telemetry.ts";
 import type { TroubleLog } from "../runtime/trouble.ts";
+import type { Acknowledged } from "./acknowledged.ts";
 import {
   type Elector,
   type ElectorContext,
@@ -36,14 +39,28 @@ import { Gate, Term } from "./term.ts";
 /** What lives and dies with the ownership of a shard; the shard room implements it. */
 export interface ShardLife {
   open(term: Term): void;
+  /** Work of the term that was told to stop and does not is left to itself; its keys are not run again before it has ended. */
+  forsake(term: Term): void;
   /** No new work; `vacated` once what runs has ended. */
   drain(term: Term): void;
   /** Stop everything now; `vacated` once nothing runs any more. */
   lose(term: Term): void;
 }
 
-/** Makes the life of a shard; it says `vacated` when it must, and `look` when a gate was found closed by time. */
-export type LifeOf = (shard: Shard, vacated: () => void, look: () => void) => ShardLife;
+/** Makes the life of a shard. */
+export type LifeOf = (shard: Shard, owner: LifeOwner) => ShardLife;
+
+/** Where a shard's life reports. */
+export interface LifeOwner {
+  /** Nothing of the draining or ended term runs any more. */
+  vacated(): void;
+  /** A gate was found closed by time. */
+  look(): void;
+  /** Work of the draining term goes on although its signal was aborted a while ago. */
+  stuck(): void;
+  /** Work of terms that were forsaken is over. */
+  relieved(): void;
+}
 
 /** What all contenders of a coordinator share. */
 export interface ContenderContext {
@@ -56,6 +73,8 @@ export interface ContenderContext {
   readonly gateClock: GateClock;
   readonly telemetry: Telemetry;
   readonly trouble: TroubleLog;
+  /** Acknowledged writes of this replica to any Lease of the coordinator. */
+  readonly acknowledged: Acknowledged;
   standingOf(shard: Shard, elector: Elector, now: Instant): Standing;
   /** Something of this contender has changed that others may wait for. */
   changed(contender: Contender): void;
@@ -78,13 +97,15 @@ export class Contender {
   #dispatching = false;
   #stopped = false;
 
-  constructor(shard: Shard, shared: ContenderContext, life: (vacated: () => void, look: () => void) => ShardLife) {
+  constructor(shard: Shard, shared: ContenderContext, lifeOf: LifeOf) {
     this.shard = shard;
     this.#shared = shared;
-    this.#life = life(
-      () => this.dispatch({ type: "vacated" }),
-      () => this.dispatch({ type: "tick" }),
-    );
+    this.#life = lifeOf(shard, {
+      vacated: () => this.dispatch({ type: "vacated" }),
+      look: () => this.dispatch({ type: "tick" }),
+      stuck: () => this.dispatch({ type: "stuck" }),
+      relieved: () => this.dispatch({ type: "relieved" }),
+    });
   }
 
   get elector(): Elector {
@@ -97,9 +118,9 @@ export class Contender {
 
   /** True when no Lease names us for this shard and nothing of ours is on its way. */
   get isQuiet(): boolean {
-    const { phase, request } = this.#elector;
+    const { phase, request, burdened } = this.#elector;
     const named = versionOf(this.#elector)?.record.holder === this.#shared.identity;
-    return phase.name === "standby" && request === "none" && !named;
+    return phase.name === "standby" && request === "none" && !named && !burdened;
   }
 
   /** Ends the term at once, whatever the Lease says, and the contender with it. */
@@ -128,7 +149,8 @@ export class Contender {
   }
 
   #handle(event: ElectorEvent): void {
-    if (event.type === "vacated" && this.#elector.phase.name === "draining") this.#end("drained");
+    const { name } = this.#elector.phase;
+    if (event.type === "vacated" && (name === "draining" || name === "stuck")) this.#end("drained");
     const context = this.#context();
     const { elector, effects } = step(this.#elector, event, context);
     this.#elector = elector;
@@ -147,6 +169,9 @@ export class Contender {
       leaseDurationMs: timings.durationMs,
       renewDeadlineMs: timings.renewDeadlineMs,
       retryPeriodMs: timings.retryPeriodMs,
+      clockRatio: timings.clockRatio,
+      quiesceMs: timings.quiesceMs,
+      sentBefore: (resourceVersion) => this.#shared.acknowledged.sentBefore(resourceVersion),
       phaseShift: place(this.shard.leaseName),
       standing: this.#shared.standingOf(this.shard, this.#elector, now),
     };
@@ -189,6 +214,9 @@ export class Contender {
       case "released":
         this.#sayReleased(effect.write);
         return;
+      case "keep":
+        this.#keep(effect.reason);
+        return;
       default:
         effect satisfies never;
     }
@@ -201,6 +229,12 @@ export class Contender {
     this.#say("gate-opened", epoch, "taken", term.gate.remainingMs());
     this.#shared.telemetry.meter.set("leader_election_master_status", { name: this.shard.leaseName }, 1);
     this.#life.open(term);
+  }
+
+  #keep(reason: "stuck" | "no-target"): void {
+    const term = this.#end(reason);
+    this.#shared.telemetry.log.warn({ shard: this.shard.id, reason }, "a move came to nothing; the shard stays here");
+    if (term !== undefined) this.#life.forsake(term);
   }
 
   #lose(epoch: string, reason: string): void {
@@ -225,8 +259,13 @@ export class Contender {
 
   async #write(write: SentWrite, on: LeaseVersion | undefined): Promise<void> {
     const answer = await this.#send(write, on);
-    if (answer.type === "ok" && write.kind === "release") this.#sayReleased(write);
+    if (answer.type === "ok") this.#noteAcknowledged(write, answer.version);
     this.dispatch({ type: "written", write, answer });
+  }
+
+  #noteAcknowledged(write: SentWrite, version: LeaseVersion): void {
+    this.#shared.acknowledged.note(version.resourceVersion, write.sentAt.earliestMs);
+    if (write.kind === "release" || write.kind === "transfer") this.#sayReleased(write);
   }
 
   async #send(write: SentWrite, on: LeaseVersion | undefined): Promise<WriteOutcome> {
@@ -254,18 +293,27 @@ export class Contender {
     const { coordinator, namespace } = this.#shared;
     const { phase } = this.#elector;
     if (phase.name === "releasing") this.#lastEpoch = phase.epoch;
-    const inTerm = phase.name === "leading" || phase.name === "draining";
+    const inTerm = phase.name === "leading" || phase.name === "draining" || phase.name === "stuck";
     const claims = {
       [ANNOTATION_RESOURCE]: this.shard.resource,
       [ANNOTATION_KEY_MAP]: this.shard.keyMap,
       [ANNOTATION_RENEWAL]: "per-shard",
       // The epoch is the resourceVersion of the write that begins a term, so that this write cannot carry it yet.
       [ANNOTATION_EPOCH]: inTerm ? phase.epoch : null,
+      [ANNOTATION_TRANSFER]: null,
+    };
+    const handover = {
+      [ANNOTATION_EPOCH]: null,
+      [ANNOTATION_TRANSFER]: transferText({
+        to: write.record.holder,
+        transitions: write.record.transitions,
+        replaced: write.replaces,
+      }),
     };
     const change = {
       record: write.record,
       labels: shardLabels(coordinator, this.shard),
-      annotations: write.kind === "release" ? {} : claims,
+      annotations: write.kind === "release" ? {} : write.kind === "transfer" ? handover : claims,
     };
     return on === undefined ? newLease(this.shard.leaseName, namespace, change) : changedLease(on, change);
   }
@@ -312,7 +360,8 @@ export class Contender {
   #sayReleased(write: SentWrite): void {
     if (write.number <= this.#saidRelease) return;
     this.#saidRelease = write.number;
-    this.#say("lease-released", this.#lastEpoch, "drained");
+    if (write.kind === "transfer") this.#say("lease-transferred", this.#lastEpoch, "planned");
+    else this.#say("lease-released", this.#lastEpoch, "drained");
   }
 
   #say(event: TransitionEvent, epoch: string, reason: string, marginMs = this.#term?.gate.remainingMs()): void {

@@ -11,7 +11,7 @@ import {
   validUntilMs,
   versionOf,
 } from "./elector-state.ts";
-import { toRelease } from "./learn.ts";
+import { toReclaim, toRelease } from "./learn.ts";
 import { takeableFromMs } from "./observation.ts";
 
 /** Second half of a step: what follows from what is known and from the time. It looks at the state alone, never at an event. */
@@ -30,14 +30,15 @@ export function decide(elector: Elector, context: ElectorContext, effects: Elect
     case "standby":
       return decideStandby(elector, context, effects);
     case "claiming":
-      return decideClaiming(elector, context, effects);
+      return decideClaiming(elector, elector.phase.after, context, effects);
     case "leading":
     case "draining":
+    case "stuck":
       return decideHolding(elector, elector.phase, context, effects);
     case "vacating":
       return elector;
     case "releasing":
-      return decideReleasing(elector, context, effects);
+      return decideReleasing(elector, elector.phase.epoch, context, effects);
     default:
       return elector.phase satisfies never;
   }
@@ -45,15 +46,17 @@ export function decide(elector: Elector, context: ElectorContext, effects: Elect
 
 function decideStandby(elector: Elector, context: ElectorContext, effects: ElectorEffect[]): Elector {
   const version = versionOf(elector);
+  const { burdened } = elector;
   if (!isEligible(context)) {
-    return version?.record.holder === context.identity ? toRelease(elector, version.resourceVersion) : elector;
+    const lets = version?.record.holder === context.identity && !burdened;
+    return lets ? toRelease(elector, version.resourceVersion) : elector;
   }
   // Nobody has written since we did: to go on is a late renewal, whatever time has passed.
-  if (isOurs(elector)) return { ...elector, phase: { name: "claiming" } };
-  if (context.now.monotonicMs < takeAtMs(elector, context) || !maySend(elector, context)) return elector;
+  if (isOurs(elector)) return { ...elector, phase: { name: "claiming", after: 0 } };
+  const mayTake = !burdened && context.now.monotonicMs >= takeAtMs(elector, context) && maySend(elector, context);
   // Asked again as soon as another claim has its answer.
-  if (!context.standing.mayClaim) return elector;
-  return send(elector, "take", context, effects, { name: "claiming" });
+  if (!mayTake || !context.standing.mayClaim) return elector;
+  return send(elector, "take", context, effects, { name: "claiming", after: 0 });
 }
 
 function isEligible(context: ElectorContext): boolean {
@@ -66,23 +69,33 @@ function takeAtMs(elector: Elector, context: ElectorContext): number {
   return takeableFromMs(elector.observation) + context.standing.rankDelayMs;
 }
 
-function decideClaiming(elector: Elector, context: ElectorContext, effects: ElectorEffect[]): Elector {
+function decideClaiming(elector: Elector, after: number, context: ElectorContext, effects: ElectorEffect[]): Elector {
   const version = versionOf(elector);
   if (version === undefined || !isOurs(elector)) {
     // The request is answered and its result in sight, or it was lost: then the Lease is judged from the beginning.
     return elector.request === "none" ? { ...elector, phase: { name: "standby" } } : elector;
   }
   const epoch = version.resourceVersion;
-  if (!isEligible(context)) return elector.request === "none" ? toRelease(elector, epoch) : elector;
+  if (!isEligible(context)) {
+    if (elector.burdened) return renewWhenDue(elector, context, effects);
+    return elector.request === "none" ? toRelease(elector, epoch) : elector;
+  }
   const open =
+    elector.own.number > after &&
+    !elector.unresolved.some((write) => gaveAway(write) && write.replaces === epoch) &&
     compareEchoed(elector, epoch) >= 0 &&
     context.now.latestMs < validUntilMs(elector, context) &&
     context.now.monotonicMs >= elector.observation.embargoUntilMs;
   if (open) {
     effects.push({ type: "acquired", epoch }, { type: "open", epoch });
-    return { ...elector, phase: { name: "leading", epoch } };
+    return { ...elector, phase: { name: "leading", epoch, heldSinceMs: context.now.monotonicMs } };
   }
   return renewWhenDue(elector, context, effects);
+}
+
+/** While such a write may still be applied to the version in sight, that version cannot open anything. */
+function gaveAway({ kind }: SentWrite): boolean {
+  return kind === "transfer" || kind === "release";
 }
 
 function compareEchoed(elector: Elector, resourceVersion: string): number {
@@ -92,7 +105,7 @@ function compareEchoed(elector: Elector, resourceVersion: string): number {
 /** Ends the term of a gate that time has closed. */
 export function expire(elector: Elector, context: ElectorContext, effects: ElectorEffect[]): Elector {
   const { phase } = elector;
-  if (phase.name !== "leading" && phase.name !== "draining") return elector;
+  if (phase.name !== "leading" && phase.name !== "draining" && phase.name !== "stuck") return elector;
   if (!isOurs(elector) || context.now.latestMs < validUntilMs(elector, context)) return elector;
   return lose(elector, phase.epoch, "renew-deadline", effects);
 }
@@ -110,9 +123,15 @@ function decideHolding(
 ): Elector {
   const loss = lossOf(elector, context);
   if (loss !== undefined) return lose(elector, phase.epoch, loss, effects);
-  if (phase.name === "leading" && context.standing.leaves) {
+  const { leaves, target } = context.standing;
+  const moves = target !== undefined && !elector.burdened;
+  if (phase.name === "leading" && (leaves || moves)) {
     effects.push({ type: "drain", epoch: phase.epoch });
     return { ...elector, phase: { name: "draining", epoch: phase.epoch } };
+  }
+  if (phase.name === "stuck" && !leaves) {
+    effects.push({ type: "keep", epoch: phase.epoch, reason: "stuck" });
+    return toReclaim({ ...elector, burdened: true });
   }
   return renewWhenDue(elector, context, effects);
 }
@@ -127,14 +146,19 @@ function lossOf(elector: Elector, context: ElectorContext): LossReason | undefin
   return context.now.latestMs >= validUntilMs(elector, context) ? "renew-deadline" : undefined;
 }
 
-function decideReleasing(elector: Elector, context: ElectorContext, effects: ElectorEffect[]): Elector {
-  if (elector.own?.kind === "release") {
+function decideReleasing(elector: Elector, epoch: string, context: ElectorContext, effects: ElectorEffect[]): Elector {
+  if (elector.own?.kind === "release" || elector.own?.kind === "transfer") {
     effects.push({ type: "released", write: elector.own });
     return { ...elector, phase: { name: "standby" } };
   }
   if (versionOf(elector)?.record.holder !== context.identity) return { ...elector, phase: { name: "standby" } };
   if (context.now.monotonicMs < releaseAtMs(elector) || !maySend(elector, context)) return elector;
-  return send(elector, "release", context, effects, elector.phase);
+  const { leaves, target } = context.standing;
+  if (target !== undefined && isOurs(elector)) return send(elector, "transfer", context, effects, elector.phase);
+  // The target is gone or was never there. Somebody who stays keeps what it has; anybody else frees it.
+  if (leaves || !isEligible(context)) return send(elector, "release", context, effects, elector.phase);
+  effects.push({ type: "keep", epoch, reason: "no-target" });
+  return toReclaim(elector);
 }
 
 /**
@@ -205,13 +229,19 @@ function recordOf(kind: SentWrite["kind"], before: LeaseRecord | undefined, cont
   const renewTime = nextRenewTime(context.now.wallMs, before?.renewTime ?? "");
   const transitions = before?.transitions ?? 0;
   if (kind === "release") return { holder: "", durationMs: 1000, acquireTime: renewTime, renewTime, transitions };
+  const next = (transitions + 1) % TRANSITIONS_WRAP;
+  const { target } = context.standing;
+  if (kind === "transfer" && target !== undefined) {
+    const durationMs = Math.max(context.leaseDurationMs, target.leaseDurationMs);
+    return { holder: target.identity, durationMs, acquireTime: renewTime, renewTime, transitions: next };
+  }
   const renewal = before !== undefined && before.holder === context.identity;
   return {
     holder: context.identity,
     durationMs: context.leaseDurationMs,
     acquireTime: renewal && before.acquireTime !== "" && kind === "renew" ? before.acquireTime : renewTime,
     renewTime,
-    transitions: before === undefined || renewal ? transitions : (transitions + 1) % TRANSITIONS_WRAP,
+    transitions: before === undefined || renewal ? transitions : next,
   };
 }
 
@@ -221,16 +251,20 @@ export function wakeAtMs(elector: Elector, context: ElectorContext): number {
   const writeAtMs = elector.request === "none" ? elector.writeAtMs : Number.POSITIVE_INFINITY;
   const validForMs = validUntilMs(elector, context) - now.latestMs;
   switch (elector.phase.name) {
-    case "standby":
-      return isEligible(context) && context.standing.mayClaim
-        ? Math.max(takeAtMs(elector, context), writeAtMs)
-        : Number.POSITIVE_INFINITY;
+    case "standby": {
+      if (!isEligible(context) || elector.burdened) return Number.POSITIVE_INFINITY;
+      // Once at the expiry itself: only then does it show whose turn it is, and how long the others wait.
+      const freeMs = Math.max(takeableFromMs(elector.observation), writeAtMs);
+      if (freeMs > now.monotonicMs) return freeMs;
+      return context.standing.mayClaim ? Math.max(takeAtMs(elector, context), writeAtMs) : Number.POSITIVE_INFINITY;
+    }
     case "claiming": {
       const embargoMs = elector.observation.embargoUntilMs;
       return embargoMs > now.monotonicMs ? Math.min(embargoMs, writeAtMs) : writeAtMs;
     }
     case "leading":
     case "draining":
+    case "stuck":
       return Math.min(now.monotonicMs + Math.max(0, validForMs), writeAtMs);
     case "vacating":
       return Number.POSITIVE_INFINITY;

@@ -6,6 +6,7 @@ import type { MemberKeeper } from "../membership/keeper.ts";
 import {
   EMPTY_ROSTER,
   forgetMember,
+  isLive,
   keepMembers,
   observeMember,
   type Roster,
@@ -34,6 +35,7 @@ export class Desk {
   #roster: Roster = EMPTY_ROSTER;
   #judged: Roster = EMPTY_ROSTER;
   #standing = "";
+  #receivers: ReadonlySet<string> = new Set();
   #position: string | undefined;
 
   constructor(options: DeskOptions) {
@@ -51,7 +53,7 @@ export class Desk {
 
   /** What our own member Lease says, as the watch has shown it. */
   get own(): LeaseVersion | undefined {
-    return this.#roster.get(this.#options.keeper.leaseName)?.version;
+    return this.#roster.get(this.#options.keeper.leaseName)?.lease;
   }
 
   /**
@@ -111,7 +113,10 @@ export class Desk {
     const standing = standingOf(this.#roster, nowMs);
     if (standing === this.#standing) return;
     this.#standing = standing;
-    this.#campaign?.poke();
+    const receivers = receiversOf(this.#roster, nowMs);
+    const left = [...this.#receivers].some((identity) => !receivers.has(identity));
+    this.#receivers = receivers;
+    this.#campaign?.noteMembers(left ? "left" : "joined");
   }
 
   #advance(event: LeaseFeedEvent): void {
@@ -126,6 +131,12 @@ export class Desk {
     }
     if (known === undefined || compareResourceVersions(position, known) > 0) this.#position = position;
   }
+}
+
+/** Members that shards can be given to. */
+function receiversOf(roster: Roster, nowMs: number): ReadonlySet<string> {
+  const ready = [...roster.values()].filter((member) => member.state === "ready" && isLive(member, nowMs));
+  return new Set(ready.map(({ identity }) => identity));
 }
 
 function isMember(version: LeaseVersion): boolean {

@@ -15,14 +15,20 @@ export interface Elector {
   /** Monotonic. No write is sent before. */
   readonly writeAtMs: number;
   readonly phase: Phase;
+  /** Work of a term that was given up still runs here: the Lease is not let go before it ends, and nothing is moved. */
+  readonly burdened: boolean;
   readonly writes: number;
 }
 
 export type Phase =
   | { readonly name: "standby" }
-  | { readonly name: "claiming" }
-  | { readonly name: "leading"; readonly epoch: string }
+  /** Opens with a write of ours that is numbered above `after`: a term that was given up begins anew, by a new write. */
+  | { readonly name: "claiming"; readonly after: number }
+  /** `heldSinceMs` is monotonic: a shard that has just come is not moved on at once. */
+  | { readonly name: "leading"; readonly epoch: string; readonly heldSinceMs: number }
   | { readonly name: "draining"; readonly epoch: string }
+  /** Draining for a move, and the work does not end although it was told to. */
+  | { readonly name: "stuck"; readonly epoch: string }
   /** The term has ended, its work has not. Nothing is claimed before it has. */
   | { readonly name: "vacating"; readonly epoch: string }
   | { readonly name: "releasing"; readonly epoch: string };
@@ -31,7 +37,8 @@ export type Request = "none" | "write" | "read-due" | "read" | "label-due" | "la
 
 export interface SentWrite {
   readonly number: number;
-  readonly kind: "take" | "renew" | "release";
+  /** `granted` was sent by the holder before us: a transfer whose validity is that of an earlier write of ours, see `learn.ts`. */
+  readonly kind: "take" | "renew" | "granted" | "transfer" | "release";
   /** Empty for a creation, whose uid the server chooses. */
   readonly uid: string;
   /** resourceVersion that it replaces; empty for a creation. */
@@ -49,6 +56,10 @@ export type ElectorEvent =
   | { readonly type: "labelled" }
   /** The last piece of work of the ended or draining term is over. */
   | { readonly type: "vacated" }
+  /** Work of the draining term does not end although it was told to. */
+  | { readonly type: "stuck" }
+  /** The last piece of work of terms that were given up is over. */
+  | { readonly type: "relieved" }
   /** Nothing happened but time, or somebody's standing changed. */
   | { readonly type: "tick" };
 
@@ -76,10 +87,19 @@ export interface Standing {
   readonly mayClaim: boolean;
   /** No Lease of the resource is held under another key map. */
   readonly mayOpen: boolean;
+  /** The member that the plan wants to hold this shard instead of us; `undefined` when it is ours to keep. */
+  readonly target: Target | undefined;
   /** How long this replica lets better-ranked members go first. */
   readonly rankDelayMs: number;
   /** See {@link Arrival.absenceMs}. */
   readonly absenceMs: number;
+}
+
+/** A live, ready member that a shard may be handed to. */
+export interface Target {
+  readonly identity: string;
+  /** L of that member: the record declares it for it. */
+  readonly leaseDurationMs: number;
 }
 
 export interface ElectorContext {
@@ -88,6 +108,13 @@ export interface ElectorContext {
   readonly leaseDurationMs: number;
   readonly renewDeadlineMs: number;
   readonly retryPeriodMs: number;
+  readonly clockRatio: number;
+  readonly quiesceMs: number;
+  /**
+   * Gate clock: when the newest write of ours to any Lease of the coordinator was sent that the API server stored at or before a
+   * version; `undefined` when there is none.
+   */
+  readonly sentBefore: (resourceVersion: string) => number | undefined;
   /** This shard's place in the retry period, in [0, 1): renewals of many shards are spread by it. */
   readonly phaseShift: number;
   readonly standing: Standing;
@@ -106,7 +133,9 @@ export type ElectorEffect =
   | { readonly type: "drain"; readonly epoch: string }
   /** The term is over: whatever still runs must stop. */
   | { readonly type: "lose"; readonly epoch: string; readonly reason: LossReason }
-  | { readonly type: "released"; readonly write: SentWrite };
+  | { readonly type: "released"; readonly write: SentWrite }
+  /** A move that came to nothing: the shard stays. */
+  | { readonly type: "keep"; readonly epoch: string; readonly reason: "stuck" | "no-target" };
 
 export const NEW_ELECTOR: Elector = {
   observation: UNSEEN,
@@ -116,6 +145,7 @@ export const NEW_ELECTOR: Elector = {
   request: "none",
   writeAtMs: Number.NEGATIVE_INFINITY,
   phase: { name: "standby" },
+  burdened: false,
   writes: 0,
 };
 
@@ -126,7 +156,7 @@ export function versionOf(elector: Elector): LeaseVersion | undefined {
 
 /** True while the newest version in sight names us by a write of ours. */
 export function isOurs(elector: Elector): elector is Elector & { readonly own: SentWrite } {
-  return elector.own !== undefined && elector.own.kind !== "release";
+  return elector.own !== undefined && elector.own.kind !== "release" && elector.own.kind !== "transfer";
 }
 
 /** On the gate clock: until when the newest acknowledged write lets this process act. */

@@ -1,5 +1,6 @@
 import { compareResourceVersions, isResourceVersion } from "../kube/resource-version.ts";
 import { isRelease, type LeaseVersion, sameRecord } from "../lease/record.ts";
+import { transferOf } from "../lease/transfer.ts";
 import {
   type Elector,
   type ElectorContext,
@@ -26,6 +27,11 @@ export function learn(elector: Elector, event: ElectorEvent, context: ElectorCon
       return { ...elector, request: "none", writeAtMs: context.now.monotonicMs + context.retryPeriodMs };
     case "vacated":
       return learnVacated(elector);
+    case "stuck":
+      if (elector.phase.name !== "draining") return elector;
+      return { ...elector, phase: { name: "stuck", epoch: elector.phase.epoch } };
+    case "relieved":
+      return { ...elector, burdened: false };
     case "tick":
       return elector;
     default:
@@ -50,7 +56,7 @@ function learnVersion(elector: Elector, version: LeaseVersion, channel: Channel,
   const own =
     known !== undefined && sameUid && elector.own !== undefined && sameRecord(version.record, known.record)
       ? elector.own
-      : elector.unresolved.find((write) => made(write, version));
+      : (elector.unresolved.find((write) => made(write, version)) ?? granted(elector, version, known, context));
   const unresolved = elector.unresolved.filter(
     (write) => write.replaces !== "" && compareResourceVersions(write.replaces, resourceVersion) >= 0,
   );
@@ -59,13 +65,18 @@ function learnVersion(elector: Elector, version: LeaseVersion, channel: Channel,
       ? observeVersion(elector.observation, version, arrivalOf(channel, context))
       : observeOwn(elector.observation, version, context);
   // Somebody else wrote: what our own last write was paced for is past.
-  const writeAtMs = own === undefined ? Number.NEGATIVE_INFINITY : elector.writeAtMs;
+  const writeAtMs = own === undefined || own.kind === "granted" ? Number.NEGATIVE_INFINITY : elector.writeAtMs;
   return { ...elector, observation, own, unresolved, echoed, writeAtMs };
 }
 
-/** True when `version` is what `write` left behind. Nothing but these three tells a write whose answer was lost from somebody's edit. */
+/**
+ * True when `version` is what `write` left behind. Nothing but these tells a write whose answer was lost from somebody's edit. A transfer
+ * to us and a take of ours on the same version may agree in all of the record, when its renewTime was ahead of both clocks.
+ */
 function made(write: SentWrite, version: LeaseVersion): boolean {
+  const replacedByTransfer = transferOf(version)?.replaced;
   return (
+    replacedByTransfer === (write.kind === "transfer" ? write.replaces : undefined) &&
     (write.uid === "" || write.uid === version.uid) &&
     write.record.holder === version.record.holder &&
     write.record.transitions === version.record.transitions &&
@@ -73,12 +84,49 @@ function made(write: SentWrite, version: LeaseVersion): boolean {
   );
 }
 
+/**
+ * Causal validity: a transfer to us opens without a write of ours.
+ *
+ * The transfer replaced version p, so that it was stored after p; and every write of ours that was stored at or before p was sent
+ * before that. Nobody can have begun to count the expiry of the transfer before it was stored, hence not before such a
+ * write was sent. So we may act until that sending + V just as if it had been the first renewal of this Lease, and, if the record
+ * declares less than our own L, until what an observer grants it on the fastest clock, less the quiesce time. Every member writes each R, so
+ * at most 2 R of V are lost. Without such a write nothing is known, and a renewal comes first.
+ *
+ * The versions between p and what we knew are no matter: who handed over held the Lease at p. But p must not be older than what we
+ * knew, and the uid must be the same, or this is an edit that repeats an old annotation.
+ */
+function granted(
+  elector: Elector,
+  version: LeaseVersion,
+  known: LeaseVersion | undefined,
+  context: ElectorContext,
+): SentWrite | undefined {
+  const transfer = transferOf(version);
+  if (transfer === undefined || transfer.to !== context.identity) return undefined;
+  if (known === undefined || known.uid !== version.uid) return undefined;
+  if (compareResourceVersions(transfer.replaced, known.resourceVersion) < 0) return undefined;
+  const { now, renewDeadlineMs, clockRatio, quiesceMs } = context;
+  const grantedMs = Math.min(renewDeadlineMs, version.record.durationMs / clockRatio - quiesceMs);
+  const sentMs = context.sentBefore(transfer.replaced) ?? Number.NEGATIVE_INFINITY;
+  return {
+    number: elector.writes + 1,
+    kind: "granted",
+    uid: version.uid,
+    replaces: transfer.replaced,
+    record: version.record,
+    // As if sent so early that V from then on ends where the grant does.
+    sentAt: { ...now, earliestMs: sentMs + grantedMs - renewDeadlineMs },
+  };
+}
+
 function observeOwn(before: Observation, version: LeaseVersion, context: ElectorContext): Observation {
   const firstInstall = before.sight.type === "absent" && before.sight.firstInstall;
   const nowMs = context.now.monotonicMs;
+  const waitMs = Math.max(version.record.durationMs, context.leaseDurationMs);
   return {
     sight: { type: "present", version },
-    heldUntilMs: isRelease(version.record) ? nowMs : nowMs + context.leaseDurationMs,
+    heldUntilMs: isRelease(version.record) ? nowMs : nowMs + waitMs,
     embargoUntilMs: firstInstall ? Number.NEGATIVE_INFINITY : before.embargoUntilMs,
   };
 }
@@ -155,14 +203,22 @@ function learnRead(elector: Elector, answer: ReadOutcome, context: ElectorContex
 }
 
 function learnVacated(elector: Elector): Elector {
+  // Who says so has waited for whatever ran, of whichever term.
+  const relieved = { ...elector, burdened: false };
   switch (elector.phase.name) {
     case "vacating":
-      return { ...elector, phase: { name: "standby" } };
+      return { ...relieved, phase: { name: "standby" } };
     case "draining":
-      return toRelease(elector, elector.phase.epoch);
+    case "stuck":
+      return toRelease(relieved, elector.phase.epoch);
     default:
       return elector;
   }
+}
+
+/** A move is given up: the shard opens again in a new term, which a new acknowledged write begins. */
+export function toReclaim(elector: Elector): Elector {
+  return { ...elector, phase: { name: "claiming", after: elector.writes }, writeAtMs: Number.NEGATIVE_INFINITY };
 }
 
 export function toRelease(elector: Elector, epoch: string): Elector {

@@ -1,4 +1,5 @@
 import { isHeld, isRelease, type LeaseVersion, sameRecord } from "../lease/record.ts";
+import { transferOf } from "../lease/transfer.ts";
 
 /**
  * What one replica has seen of one Lease, and from when on it may be taken.
@@ -79,7 +80,9 @@ export function observeVersion(before: Observation, version: LeaseVersion, arriv
 
   const heldUntilMs = Math.max(before.heldUntilMs, nowMs + waitMs);
   const renewal = record.holder === known.record.holder && sameTransitions;
-  if (renewal) return { ...before, sight, heldUntilMs };
+  // Who handed over had ended its work, and nobody was named between the version that it replaced and this one.
+  const handedOver = transferOf(version)?.replaced === known.resourceVersion;
+  if (renewal || handedOver) return { ...before, sight, heldUntilMs };
   const changedOnce = record.transitions === known.record.transitions + 1;
   if (isRelease(known.record) && (arrival.channel === "watch" || changedOnce)) return { ...before, sight, heldUntilMs };
   // The watch jumps over nothing: whoever was named before this version cannot act longer than was counted for him. What

@@ -1,3 +1,4 @@
+import type { MemberTraits } from "../config/settings.ts";
 import type { LeaseTimings } from "../config/timings.ts";
 import { ANNOTATION_STATE, type Identity, type Shard } from "../lease/names.ts";
 import { type OpenLeaseStoreOptions, openLeaseStore } from "../lease/open-store.ts";
@@ -9,6 +10,7 @@ import { Condition } from "../runtime/condition.ts";
 import type { ElectorateError } from "../runtime/errors.ts";
 import { GateClock } from "../runtime/gate-clock.ts";
 import { Scope } from "../runtime/scope.ts";
+import { Acknowledged } from "./acknowledged.ts";
 import { Campaign } from "./campaign.ts";
 import { foreignName, type LifeOf } from "./contender.ts";
 import { Desk } from "./desk.ts";
@@ -18,6 +20,7 @@ import type { Term } from "./term.ts";
 export interface TenureOptions extends Omit<OpenLeaseStoreOptions, "retryPeriodMs" | "renewDeadlineMs"> {
   readonly identity: Identity;
   readonly timings: LeaseTimings;
+  readonly traits: MemberTraits;
   readonly shards: readonly Shard[];
   readonly lifeOf: LifeOf;
 }
@@ -46,7 +49,13 @@ export class Tenure implements Regime {
     this.#gateClock = new GateClock(clock);
     const changed = (): void => this.#condition.changed();
     this.#store = openLeaseStore({ ...options, ...timings });
-    this.#keeper = new MemberKeeper({ ...options, store: this.#store });
+    const acknowledged = new Acknowledged(timings.renewDeadlineMs);
+    this.#keeper = new MemberKeeper({
+      ...options,
+      store: this.#store,
+      gateClock: this.#gateClock,
+      acknowledged: (resourceVersion, sentMs) => acknowledged.note(resourceVersion, sentMs),
+    });
     this.#desk = new Desk({
       watch: this.#store.watch(),
       keeper: this.#keeper,
@@ -59,6 +68,7 @@ export class Tenure implements Regime {
       identity: options.identity.text,
       store: this.#store,
       gateClock: this.#gateClock,
+      acknowledged,
       shards,
       lifeOf,
       roster: () => this.#desk.roster,

@@ -20,10 +20,18 @@ export const ANNOTATION_IDENTITY = "electorate.dev/identity";
 export const ANNOTATION_STATE = "electorate.dev/state";
 /** JSON object: each resource whose first list is complete, with its key map. */
 export const ANNOTATION_RESOURCES = "electorate.dev/resources";
+/** Share of the load that a member is to carry; a whole number. */
+export const ANNOTATION_WEIGHT = "electorate.dev/weight";
+export const ANNOTATION_ZONE = "electorate.dev/zone";
+/** Which release a member runs: the hash of its pod template, or what the configuration says. */
+export const ANNOTATION_VERSION = "electorate.dev/version";
 /** How this shard Lease is kept alive: `per-shard` or `per-member`. */
 export const ANNOTATION_RENEWAL = "electorate.dev/renewal";
 /** Epoch of the holder's term, from its second write on: the first one is the epoch. */
 export const ANNOTATION_EPOCH = "electorate.dev/epoch";
+
+/** `<to>;<leaseTransitions>;<resourceVersion replaced>`: see `transfer.ts`. */
+export const ANNOTATION_TRANSFER = "electorate.dev/transfer";
 
 /** The protocol that this version speaks. */
 export const PROTOCOL = "1";

@@ -1,9 +1,13 @@
+import type { MemberTraits } from "../config/settings.ts";
 import type { LeaseTimings } from "../config/timings.ts";
 import {
   ANNOTATION_IDENTITY,
   ANNOTATION_PROTOCOL,
   ANNOTATION_RESOURCES,
   ANNOTATION_STATE,
+  ANNOTATION_VERSION,
+  ANNOTATION_WEIGHT,
+  ANNOTATION_ZONE,
   type Identity,
   LABEL_COORDINATOR,
   LABEL_ROLE,
@@ -13,6 +17,7 @@ import {
 import { changedLease, type LeaseChange, type LeaseVersion, newLease, nextRenewTime } from "../lease/record.ts";
 import type { LeaseStore } from "../lease/store.ts";
 import { type Clock, sleep } from "../runtime/clock.ts";
+import type { GateClock } from "../runtime/gate-clock.ts";
 import type { Telemetry } from "../runtime/telemetry.ts";
 import type { TroubleLog } from "../runtime/trouble.ts";
 
@@ -21,10 +26,14 @@ export interface MemberKeeperOptions {
   readonly namespace: string;
   readonly identity: Identity;
   readonly timings: LeaseTimings;
+  readonly traits: MemberTraits;
   readonly store: LeaseStore;
   readonly clock: Clock;
   readonly telemetry: Telemetry;
   readonly trouble: TroubleLog;
+  readonly gateClock: GateClock;
+  /** Told of every acknowledged write: its resourceVersion, and when it was sent on the gate clock. */
+  acknowledged(resourceVersion: string, sentMs: number): void;
 }
 
 const SHORTEST_PAUSE_MS = 10;
@@ -101,6 +110,7 @@ export class MemberKeeper {
     const { store, clock, telemetry, trouble } = this.#options;
     const role = { role: "member" };
     const startedMs = clock.monotonicMs();
+    const sentMs = this.#options.gateClock.earliestMs();
     try {
       const change = this.#change();
       const version = this.#version;
@@ -113,6 +123,7 @@ export class MemberKeeper {
         const tookMs = clock.monotonicMs() - startedMs;
         telemetry.meter.observe("electorate_renewal_duration_seconds", role, tookMs / 1000);
         this.#version = answer.version;
+        this.#options.acknowledged(answer.version.resourceVersion, sentMs);
       } else {
         await this.#lookAgain();
       }
@@ -131,7 +142,7 @@ export class MemberKeeper {
   }
 
   #change(): LeaseChange {
-    const { coordinator, identity, timings, clock } = this.#options;
+    const { coordinator, identity, timings, clock, traits } = this.#options;
     this.#renewTime = nextRenewTime(clock.wallMs(), this.#version?.record.renewTime ?? this.#renewTime);
     return {
       record: {
@@ -146,6 +157,9 @@ export class MemberKeeper {
         [ANNOTATION_IDENTITY]: identity.text,
         [ANNOTATION_PROTOCOL]: PROTOCOL,
         [ANNOTATION_STATE]: this.#state,
+        [ANNOTATION_WEIGHT]: String(traits.weight),
+        [ANNOTATION_ZONE]: traits.zone,
+        [ANNOTATION_VERSION]: traits.version,
         [ANNOTATION_RESOURCES]: JSON.stringify(this.#resources),
       },
     };

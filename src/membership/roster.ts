@@ -4,6 +4,9 @@ import {
   ANNOTATION_PROTOCOL,
   ANNOTATION_RESOURCES,
   ANNOTATION_STATE,
+  ANNOTATION_VERSION,
+  ANNOTATION_WEIGHT,
+  ANNOTATION_ZONE,
   PROTOCOL,
 } from "../lease/names.ts";
 import { type LeaseVersion, sameRecord } from "../lease/record.ts";
@@ -15,8 +18,16 @@ import { type LeaseVersion, sameRecord } from "../lease/record.ts";
 export interface Member {
   readonly leaseName: string;
   readonly identity: string;
-  readonly version: LeaseVersion;
+  readonly lease: LeaseVersion;
   readonly state: "ready" | "draining";
+  /** Share of the load that it is to carry beside others, 1 or more. */
+  readonly weight: number;
+  /** Empty when it does not say. */
+  readonly zone: string;
+  /** Which release it runs, in any form; empty when it does not say. */
+  readonly version: string;
+  /** By the API server's clock, Unix milliseconds. */
+  readonly createdAtMs: number;
   /** False for a member that speaks another major version of the protocol: it is live, and is left alone. */
   readonly understood: boolean;
   /** Resources whose first list it has complete, with its key map. */
@@ -40,19 +51,22 @@ export function observeMember(
   leaseDurationMs: number,
 ): Roster {
   const known = roster.get(version.name);
-  if (known !== undefined && !isNewer(version, known.version)) return roster;
-  const changed = known !== undefined && !sameRecord(known.version.record, version.record);
-  const declaredMs = Math.max(version.record.durationMs, known?.version.record.durationMs ?? 0) || leaseDurationMs;
+  if (known !== undefined && !isNewer(version, known.lease)) return roster;
+  const changed = known !== undefined && !sameRecord(known.lease.record, version.record);
+  const declaredMs = Math.max(version.record.durationMs, known?.lease.record.durationMs ?? 0) || leaseDurationMs;
   const member: Member = {
     leaseName: version.name,
     identity: version.annotations[ANNOTATION_IDENTITY] ?? version.record.holder,
-    version,
+    lease: version,
     state: version.annotations[ANNOTATION_STATE] === "draining" ? "draining" : "ready",
+    weight: weightOf(version.annotations[ANNOTATION_WEIGHT]),
+    zone: version.annotations[ANNOTATION_ZONE] ?? "",
+    version: version.annotations[ANNOTATION_VERSION] ?? "",
+    createdAtMs: createdAtMs(version),
     understood: version.annotations[ANNOTATION_PROTOCOL]?.split(".")[0] === PROTOCOL,
     // Most versions are renewals that say nothing new.
     resources:
-      known !== undefined &&
-      known.version.annotations[ANNOTATION_RESOURCES] === version.annotations[ANNOTATION_RESOURCES]
+      known !== undefined && known.lease.annotations[ANNOTATION_RESOURCES] === version.annotations[ANNOTATION_RESOURCES]
         ? known.resources
         : parseResources(version.annotations[ANNOTATION_RESOURCES]),
     liveUntilMs: known !== undefined && !changed ? known.liveUntilMs : monotonicMs + declaredMs,
@@ -95,9 +109,22 @@ export function nextExpiryMs(roster: Roster, monotonicMs: number): number {
 export function standingOf(roster: Roster, monotonicMs: number): string {
   return [...roster.values()]
     .filter((member) => isLive(member, monotonicMs))
-    .map((m) => `${m.identity} ${m.state} ${m.understood} ${m.seenToChange} ${[...m.resources].join(" ")}`)
+    .map((m) =>
+      [m.identity, m.state, m.weight, m.zone, m.version, m.understood, m.seenToChange, ...m.resources].join(" "),
+    )
     .sort()
     .join("\n");
+}
+
+function weightOf(text: string | undefined): number {
+  const weight = Number(text ?? "1");
+  return Number.isSafeInteger(weight) && weight >= 1 ? weight : 1;
+}
+
+function createdAtMs({ object }: LeaseVersion): number {
+  const created = object.metadata.creationTimestamp;
+  const parsed = typeof created === "string" ? Date.parse(created) : Number.NaN;
+  return Number.isNaN(parsed) ? 0 : parsed;
 }
 
 function parseResources(text: string | undefined): ReadonlyMap<string, string> {

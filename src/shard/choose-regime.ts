@@ -23,10 +23,10 @@ export async function chooseRegime(options: ChooseRegimeOptions, scope: Scope): 
   // Under another clock than the system's no handler can block it.
   const watchdog = elected && clock === systemClock ? await watch(shards, settings, scope) : noWatchdog;
   const setOf = new Map(sets.map((set) => [set.resource, set]));
-  const lifeOf: LifeOf = (shard, vacated, look) => {
+  const lifeOf: LifeOf = (shard, owner) => {
     const set = setOf.get(shard.resource);
     if (set === undefined) throw new ElectorateError("misuse", `nobody works for shard ${shard.id}`);
-    return set.lifeOf(shard, watchdog, vacated, look);
+    return set.lifeOf(shard, watchdog, owner);
   };
   return elected ? new Tenure({ ...options, shards, lifeOf }) : new Unelected({ shards, lifeOf, clock });
 }

@@ -12,7 +12,7 @@ export type Life =
   /** Takes nothing new; what runs may end in its own time until `abortAtMs` (monotonic). The Lease is still renewed. */
   | { readonly name: "draining"; readonly epoch: string; readonly abortAtMs: number }
   /** Drained too long: told to stop, and waited for. The Lease is still renewed, so that nobody else opens meanwhile. */
-  | { readonly name: "aborted"; readonly epoch: string }
+  | { readonly name: "aborted"; readonly epoch: string; readonly stuckAtMs: number }
   /** The term is over; what runs was told to stop and must have ended when its validity and the quiesce time have passed. */
   | { readonly name: "stopping"; readonly epoch: string };
 
@@ -22,6 +22,8 @@ export type LifeEvent =
   | { readonly type: "lose" }
   /** No handler of the term `epoch` runs any more, and none will. */
   | { readonly type: "ended"; readonly epoch: string }
+  /** The owner gives up waiting for it and keeps the shard: what runs is left to itself. */
+  | { readonly type: "forsake" }
   | { readonly type: "tick" };
 
 export type LifeEffect =
@@ -30,7 +32,8 @@ export type LifeEffect =
   | { readonly type: "finish" }
   /** Abort the signal of what runs. */
   | { readonly type: "abort" }
-  | { readonly type: "vacated" };
+  | { readonly type: "vacated" }
+  | { readonly type: "stuck" };
 
 export interface LifeStep {
   readonly life: Life;
@@ -57,11 +60,26 @@ export function stepLife(life: Life, event: LifeEvent, nowMs: number, drainTimeo
       if (life.name === "idle" || life.name === "working" || life.epoch !== event.epoch) return nothing(life);
       return { life: IDLE, effects: [{ type: "vacated" }] };
     case "tick":
-      if (life.name !== "draining" || nowMs < life.abortAtMs) return nothing(life);
-      return { life: { name: "aborted", epoch: life.epoch }, effects: [{ type: "abort" }] };
+      return tick(life, nowMs);
+    case "forsake":
+      return { life: IDLE, effects: [] };
     default:
       return event satisfies never;
   }
+}
+
+/** How long work may take to end after its signal was aborted before it counts as stuck. */
+const GRACE_MS = 1_000;
+
+function tick(life: Life, nowMs: number): LifeStep {
+  if (life.name === "draining" && nowMs >= life.abortAtMs) {
+    const aborted: Life = { name: "aborted", epoch: life.epoch, stuckAtMs: nowMs + GRACE_MS };
+    return { life: aborted, effects: [{ type: "abort" }] };
+  }
+  if (life.name === "aborted" && nowMs >= life.stuckAtMs) {
+    return { life: { ...life, stuckAtMs: Number.POSITIVE_INFINITY }, effects: [{ type: "stuck" }] };
+  }
+  return nothing(life);
 }
 
 function lose(life: Life): LifeStep {

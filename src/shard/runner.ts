@@ -1,4 +1,4 @@
-import type { ShardLife } from "../election/contender.ts";
+import type { LifeOwner, ShardLife } from "../election/contender.ts";
 import type { Term } from "../election/term.ts";
 import type { ApiResource, KubeApi } from "../kube/api.ts";
 import { resourceName } from "../kube/api.ts";
@@ -50,8 +50,7 @@ interface Work {
 export class ShardRunner implements ShardLife {
   readonly shard: Shard;
   readonly #context: RunnerContext;
-  readonly #vacated: () => void;
-  readonly #look: () => void;
+  readonly #owner: LifeOwner;
   readonly #watchdog: WatchdogSlot;
   /** Over all terms: a handler may outlive its own. */
   readonly #keysInWork = new KeysInWork();
@@ -59,22 +58,20 @@ export class ShardRunner implements ShardLife {
   #life: Life = IDLE;
   #work: Work | undefined;
   #running = 0;
+  /** Of those, handlers of terms that were forsaken. */
+  #late = 0;
+  readonly #whenNoneRuns: (() => void)[] = [];
+  /** Of the newest term: whatever runs must have ended with it, whichever term began it. */
+  #gate: Term["gate"] | undefined;
   #drainedFromMs: number | undefined;
   #drainTimer: Timer | undefined;
   #overrunTimer: Timer | undefined;
 
-  constructor(
-    shard: Shard,
-    context: RunnerContext,
-    watchdog: WatchdogSlot,
-    vacated: () => void,
-    look: () => void = () => {},
-  ) {
+  constructor(shard: Shard, context: RunnerContext, watchdog: WatchdogSlot, owner: LifeOwner) {
     this.shard = shard;
     this.#context = context;
     this.#watchdog = watchdog;
-    this.#vacated = vacated;
-    this.#look = look;
+    this.#owner = owner;
   }
 
   get phase(): Life["name"] {
@@ -121,6 +118,15 @@ export class ShardRunner implements ShardLife {
     this.#guard();
   }
 
+  forsake(term: Term): void {
+    this.#dispatch({ type: "forsake" }, term);
+    this.#drainTimer?.cancel();
+    this.#work = undefined;
+    this.#late = this.#running;
+    if (this.#late === 0) this.#owner.relieved();
+    this.#say("queue-stopped", term.epoch, "stuck");
+  }
+
   #dispatch(event: LifeEvent, term: Term): void {
     const { clock, drainTimeoutMs } = this.#context;
     const { life, effects } = stepLife(this.#life, event, clock.monotonicMs(), drainTimeoutMs);
@@ -144,6 +150,9 @@ export class ShardRunner implements ShardLife {
       case "vacated":
         this.#end(term);
         return;
+      case "stuck":
+        this.#owner.stuck();
+        return;
       default:
         effect satisfies never;
     }
@@ -164,14 +173,16 @@ export class ShardRunner implements ShardLife {
       signal: term.signal,
       client: this.#clientOf(term),
       keysInWork: this.#keysInWork,
-      reconcile: this.#counted(),
+      reconcile: this.#counted(term),
       admits: () => term.gate.admits(),
       // A worker that was refused has ended for good: the term must not go on without it.
-      refused: () => this.#look(),
+      refused: () => this.#owner.look(),
       objectOf: (key) => source.objectOf(key),
     });
     this.#work = { term, queue, workers: run };
+    this.#gate = term.gate;
     term.gate.whenMoved(() => this.#guard());
+    this.#guard();
     // What happened while nobody looked: every key of the bucket, behind whatever is fresh.
     for (const key of source.keysOf(this.shard.bucket)) queue.add(key, "resync");
     this.#say("queue-started", term.epoch, "opened");
@@ -195,12 +206,9 @@ export class ShardRunner implements ShardLife {
   }
 
   /** The handler, with the watchdog armed exactly while it runs. */
-  #counted(): Reconcile {
+  #counted(term: Term): Reconcile {
     const { reconcile } = this.#context;
-    const end = (): void => {
-      this.#running -= 1;
-      if (this.#running === 0) this.#guard();
-    };
+    const end = (): void => this.#noteEnd(term);
     // Not an async function: a handler that throws before it returns a promise must be seen to do so.
     return (request, context) => {
       this.#running += 1;
@@ -214,8 +222,25 @@ export class ShardRunner implements ShardLife {
     };
   }
 
+  #noteEnd(term: Term): void {
+    this.#running -= 1;
+    if (this.#running === 0) {
+      this.#guard();
+      for (const tell of this.#whenNoneRuns.splice(0)) tell();
+    }
+    if (term === this.#work?.term || this.#late === 0) return;
+    this.#late -= 1;
+    if (this.#late === 0) this.#owner.relieved();
+  }
+
+  /** Waits for handlers of forsaken terms too: they work for this shard, whose Lease must not go before they end. */
   async #finish(term: Term): Promise<void> {
     await this.#work?.workers.stop();
+    while (this.#running > 0) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#whenNoneRuns.push(resolve);
+      await promise;
+    }
     // A handler may end without waiting for what it has sent; what it writes must not land after the Lease was freed.
     await this.#writes.settled();
     this.#dispatch({ type: "ended", epoch: term.epoch }, term);
@@ -227,7 +252,7 @@ export class ShardRunner implements ShardLife {
     this.#work = undefined;
     this.#noteDrain();
     this.#say("queue-stopped", term.epoch, "no work left");
-    this.#vacated();
+    this.#owner.vacated();
   }
 
   #noteDrain(): void {
@@ -239,20 +264,23 @@ export class ShardRunner implements ShardLife {
   }
 
   #armDrain(): void {
-    if (this.#life.name !== "draining") return;
-    const term = this.#work?.term;
-    if (term === undefined) return;
+    this.#drainTimer?.cancel();
     const { clock } = this.#context;
-    this.#drainTimer = clock.timer(Math.max(0, this.#life.abortAtMs - clock.monotonicMs()), () =>
-      this.#dispatch({ type: "tick" }, term),
-    );
+    const life = this.#life;
+    const term = this.#work?.term;
+    const dueMs = life.name === "draining" ? life.abortAtMs : life.name === "aborted" ? life.stuckAtMs : Infinity;
+    if (term === undefined || dueMs === Infinity) return;
+    this.#drainTimer = clock.timer(Math.max(0, dueMs - clock.monotonicMs()), () => {
+      this.#dispatch({ type: "tick" }, term);
+      this.#armDrain();
+    });
   }
 
   /** Sets both guards to the moment by which the running work must have ended: validity plus quiesce time. */
   #guard(): void {
     this.#overrunTimer?.cancel();
     this.#overrunTimer = undefined;
-    const gate = this.#work?.term.gate;
+    const gate = this.#gate;
     if (gate === undefined || this.#running === 0 || gate.deadlineMs === Number.POSITIVE_INFINITY) {
       this.#watchdog.disarm();
       return;
@@ -263,7 +291,7 @@ export class ShardRunner implements ShardLife {
   }
 
   #judge(): void {
-    const gate = this.#work?.term.gate;
+    const gate = this.#gate;
     if (gate === undefined || this.#running === 0) return;
     if (gate.remainingMs() + this.#context.quiesceMs > 0) {
       this.#guard();

@@ -1,5 +1,5 @@
 import type { ResourceOptions } from "../config/options.ts";
-import type { ShardLife } from "../election/contender.ts";
+import type { LifeOwner, ShardLife } from "../election/contender.ts";
 import { type ApiResource, type KubeApi, resourceName } from "../kube/api.ts";
 import { type Shard, shardsOf } from "../lease/names.ts";
 import { createKeyMap } from "../placement/key-map.ts";
@@ -68,8 +68,8 @@ export class ShardSet {
   }
 
   /** The life of one of these shards; made once for each. */
-  lifeOf(shard: Shard, watchdog: Watchdog, vacated: () => void, look: () => void): ShardLife {
-    const runner = new ShardRunner(shard, this.#context, watchdog.slot(shard.id), vacated, look);
+  lifeOf(shard: Shard, watchdog: Watchdog, owner: LifeOwner): ShardLife {
+    const runner = new ShardRunner(shard, this.#context, watchdog.slot(shard.id), owner);
     this.#runners[shard.bucket] = runner;
     return runner;
   }

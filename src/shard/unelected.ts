@@ -66,11 +66,7 @@ class OpenShard {
 
   constructor(shard: Shard, clock: Clock, lifeOf: UnelectedOptions["lifeOf"]) {
     this.shard = shard;
-    this.#life = lifeOf(
-      shard,
-      () => this.#vacated.resolve(),
-      () => {},
-    );
+    this.#life = lifeOf(shard, { vacated: () => this.#vacated.resolve(), look() {}, stuck() {}, relieved() {} });
     this.#own = new Term(shard.id, "0", new Gate(new GateClock(clock), Number.POSITIVE_INFINITY));
   }
 

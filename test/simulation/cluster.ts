@@ -290,6 +290,18 @@ export class Cluster {
     if (this.#violation !== undefined) throw new Violation(this.#violation);
   }
 
+  /** Open gates of each running replica. */
+  loads(): ReadonlyMap<string, number> {
+    const loads = new Map(this.running.map(({ name }) => [name, 0]));
+    for (const terms of this.#terms.values()) {
+      for (const { replica, term } of terms) {
+        if (replica.machine.isDead || !term.gate.admits()) continue;
+        loads.set(replica.name, (loads.get(replica.name) ?? 0) + 1);
+      }
+    }
+    return loads;
+  }
+
   /** Shards without exactly one open gate. */
   unowned(): readonly string[] {
     return this.shards.filter((shard) => {

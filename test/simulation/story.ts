@@ -67,6 +67,10 @@ function afterwards(cluster: Cluster, objects: Objects): string | undefined {
   const unowned = cluster.unowned();
   if (unowned.length > 0)
     return `${unowned.length} shards have no owner ${BOUND_MS} ms after the faults ended: ${unowned.join(", ")}`;
+  const loads = [...cluster.loads()];
+  const fullest = Math.max(...loads.map(([, load]) => load));
+  const emptiest = Math.min(...loads.map(([, load]) => load));
+  if (fullest - emptiest > 1) return `shards are spread unevenly: ${loads.map((load) => load.join(" ")).join(", ")}`;
   const lost = objects.unreconciled();
   if (lost.length > 0) return `${lost.length} keys were not reconciled: ${lost.join(", ")}`;
   return undefined;

@@ -139,7 +139,8 @@ export class Machine implements Clock {
       if (over) return;
       // It was asleep for a while: the monotonic clock has not come that far.
       const leftMs = dueMs - this.monotonicMs();
-      if (leftMs > 1e-6) scheduled = this.#world.after(leftMs / this.#rate, () => this.deliver(fire));
+      // Never early, not by a rounding error either: who set it would set it again for nothing, and time would stand still.
+      if (leftMs > 0) scheduled = this.#world.after(Math.max(leftMs / this.#rate, 0.001), () => this.deliver(fire));
       else {
         over = true;
         callback();

@@ -1,3 +1,4 @@
+import { Acknowledged } from "../../src/election/acknowledged.ts";
 import {
   type Elector,
   type ElectorContext,
@@ -11,12 +12,10 @@ import {
   type WriteOutcome,
   wakeAtMs,
 } from "../../src/election/elector.ts";
+import { ANNOTATION_TRANSFER } from "../../src/lease/names.ts";
 import { type LeaseRecord, type LeaseVersion, nextRenewTime } from "../../src/lease/record.ts";
-import { L, lease, R, V } from "./elector-driver.ts";
-
-export const CLOCK_RATIO = 1.25;
-/** Q, as `leaseTimings` computes it. */
-const Q = L / CLOCK_RATIO - V;
+import { transferText } from "../../src/lease/transfer.ts";
+import { CLOCK_RATIO, L, lease, Q, R, transferAnnotation, V } from "./elector-driver.ts";
 
 /** One stored change of the Lease; `version` is undefined for a deletion. */
 interface Change {
@@ -33,13 +32,16 @@ interface Request {
 /** One Lease on an API server, outsiders with kubectl included. */
 class Server {
   readonly history: Change[] = [{ rv: 1, version: undefined }];
+  /** Of all Leases: others than this one are written, too. */
+  rv = 1;
 
   get newest(): Change {
     return this.history.at(-1) ?? { rv: 1, version: undefined };
   }
 
   store(record: LeaseRecord | undefined, annotations = {}): LeaseVersion | undefined {
-    const rv = this.newest.rv + 1;
+    this.rv += 1;
+    const { rv } = this;
     const uid = this.newest.version?.uid ?? `uid-${rv}`;
     const version = record === undefined ? undefined : lease({ ...record, rv, uid, annotations });
     this.history.push({ rv, version });
@@ -53,8 +55,14 @@ class Server {
     return this.#stored(write);
   }
 
+  /** Only our own claims take the annotation of a transfer off; a release leaves it. */
+  #annotationsOf(write: SentWrite): Readonly<Record<string, string>> {
+    if (write.kind === "transfer") return transferAnnotation(write);
+    return write.kind === "release" ? (this.newest.version?.annotations ?? {}) : {};
+  }
+
   #stored(write: SentWrite): WriteOutcome {
-    const version = this.store(write.record);
+    const version = this.store(write.record, this.#annotationsOf(write));
     return version === undefined ? { type: "conflict" } : { type: "ok", version };
   }
 }
@@ -65,7 +73,18 @@ class Replica {
   /** How many of its milliseconds pass in one of true time. */
   readonly rate: number;
   elector: Elector = NEW_ELECTOR;
-  standing: Standing = { leaves: false, contends: true, mayOpen: true, mayClaim: true, rankDelayMs: 0, absenceMs: L };
+  standing: Standing = {
+    leaves: false,
+    contends: true,
+    mayOpen: true,
+    mayClaim: true,
+    target: undefined,
+    rankDelayMs: 0,
+    absenceMs: L,
+  };
+  readonly acknowledged = new Acknowledged(V);
+  /** A write of its member Lease that is on its way: when it was sent, on the gate clock, and as what it was stored. */
+  memberWrite: { readonly sentMs: number; rv: number | undefined } | undefined;
   /** Position in the server's history; -1 before the first list. */
   position = -1;
   request: Request | undefined;
@@ -95,6 +114,8 @@ export class ElectorCluster {
   readonly replicas: readonly Replica[];
   readonly story: string[] = [];
   opened = 0;
+  /** Of those, by a transfer and without a write. */
+  granted = 0;
   nowMs = 0;
 
   constructor(rates: readonly number[]) {
@@ -154,7 +175,37 @@ export class ElectorCluster {
     const { request } = replica;
     if (request?.outcome === undefined) return;
     replica.request = undefined;
+    this.#acknowledge(replica, request);
     this.dispatch(replica, { type: "written", write: request.write, answer: request.outcome });
+  }
+
+  /** The replica renews its member Lease: sent, stored, acknowledged, one after the other. */
+  renewMember(replica: Replica): void {
+    const { memberWrite } = replica;
+    if (memberWrite === undefined) {
+      if (!replica.paused) replica.memberWrite = { sentMs: this.nowMs * replica.rate, rv: undefined };
+    } else if (memberWrite.rv === undefined) {
+      this.server.rv += 1;
+      memberWrite.rv = this.server.rv;
+    } else if (!replica.paused) {
+      replica.memberWrite = undefined;
+      replica.acknowledged.note(String(memberWrite.rv), memberWrite.sentMs);
+    }
+  }
+
+  /** The plan wants the shard to be with `to`, as `replica` sees it. */
+  wants(replica: Replica, to: Replica | undefined): void {
+    const target = to === undefined || to === replica ? undefined : { identity: to.identity, leaseDurationMs: L };
+    this.become(replica, { target });
+  }
+
+  /** Its handlers were told to stop a while ago. */
+  getStuck(replica: Replica): void {
+    if (!replica.paused && replica.elector.phase.name === "draining") this.dispatch(replica, { type: "stuck" });
+  }
+
+  #acknowledge(replica: Replica, { write, outcome }: Request): void {
+    if (outcome?.type === "ok") replica.acknowledged.note(outcome.version.resourceVersion, write.sentAt.earliestMs);
   }
 
   /** The client gives up; the server may still do it. */
@@ -187,7 +238,17 @@ export class ElectorCluster {
     if (version === undefined) return;
     const record = { ...version.record, ...change };
     if (record.holder === "" && record.durationMs === 1000) return;
-    this.server.store(record, { edited: String(this.server.newest.rv) });
+    this.server.store(record, { ...version.annotations, edited: String(this.server.newest.rv) });
+  }
+
+  /** Somebody puts an older transfer's annotation on a Lease that names `to`: all of it fits, but for the version that it replaced. */
+  forge(to: Replica): void {
+    const { version } = this.server.newest;
+    if (version === undefined) return;
+    const transitions = version.record.transitions + 1;
+    const record = { ...version.record, holder: to.identity, transitions, renewTime: laterRenewTime(this) };
+    const transfer = transferText({ to: to.identity, transitions, replaced: "1" });
+    this.server.store(record, { [ANNOTATION_TRANSFER]: transfer });
   }
 
   pause(replica: Replica): void {
@@ -214,9 +275,12 @@ export class ElectorCluster {
   /** The last handler of an ended or draining term has ended. */
   vacate(replica: Replica): void {
     const { name } = replica.elector.phase;
-    if (replica.paused || (name !== "draining" && name !== "vacating")) return;
-    replica.worksUntilMs = undefined;
-    this.dispatch(replica, { type: "vacated" });
+    if (replica.paused) return;
+    const ends = name === "draining" || name === "stuck" || name === "vacating";
+    if (!ends && !replica.elector.burdened) return;
+    // A term that works goes on: what has ended is what an older one had left behind.
+    if (name !== "leading") replica.worksUntilMs = undefined;
+    this.dispatch(replica, { type: ends ? "vacated" : "relieved" });
   }
 
   /** For a while `replicas` get every answer and event at once; the others are cut off. */
@@ -271,9 +335,10 @@ export class ElectorCluster {
         replica.request = { write: effect.write, outcome: undefined };
       }
       if (effect.type === "open") this.opened += 1;
+      if (effect.type === "open" && elector.own?.kind === "granted") this.granted += 1;
       this.story.push(`    ${effect.type}`);
     }
-    if (elector.phase.name === "leading" || elector.phase.name === "draining") {
+    if (isTerm(elector.phase.name)) {
       replica.worksUntilMs = Math.max(replica.worksUntilMs ?? 0, validUntilMs(elector, context) + Q);
     }
     if (wakeAtMs(elector, context) <= context.now.monotonicMs) throw this.#trouble("unsettled timer", replica.identity);
@@ -283,8 +348,10 @@ export class ElectorCluster {
   #contextOf(replica: Replica): ElectorContext {
     const gateMs = this.nowMs * replica.rate;
     const now = { monotonicMs: gateMs - replica.suspendedMs, earliestMs: gateMs, latestMs: gateMs, wallMs: gateMs };
-    const timings = { leaseDurationMs: L, renewDeadlineMs: V, retryPeriodMs: R, phaseShift: 0.5 };
-    return { now, identity: replica.identity, ...timings, standing: replica.standing };
+    const timings = { leaseDurationMs: L, renewDeadlineMs: V, retryPeriodMs: R, clockRatio: CLOCK_RATIO, quiesceMs: Q };
+    const { identity, standing, acknowledged } = replica;
+    const sentBefore = (resourceVersion: string) => acknowledged.sentBefore(resourceVersion);
+    return { now, identity, ...timings, phaseShift: 0.5, standing, sentBefore };
   }
 
   #nextWake(untilMs: number): { readonly replica: Replica; readonly atMs: number } | undefined {
@@ -325,4 +392,9 @@ export class ElectorCluster {
 /** A later renewTime than any so far, for edits by hand. */
 export function laterRenewTime(cluster: ElectorCluster): string {
   return nextRenewTime(Date.UTC(2026, 1, 1) + cluster.server.newest.rv, "");
+}
+
+/** Phases in which work of the shard may run. */
+function isTerm(phase: string): boolean {
+  return phase === "leading" || phase === "draining" || phase === "stuck";
 }

@@ -1,4 +1,5 @@
 import { expect } from "vitest";
+import { Acknowledged } from "../../src/election/acknowledged.ts";
 import {
   type Elector,
   type ElectorContext,
@@ -13,12 +14,17 @@ import {
   type WriteOutcome,
   wakeAtMs,
 } from "../../src/election/elector.ts";
+import { ANNOTATION_TRANSFER } from "../../src/lease/names.ts";
 import { type LeaseVersion, nextRenewTime, parseLease } from "../../src/lease/record.ts";
+import { transferText } from "../../src/lease/transfer.ts";
 
 /** Default timings: L 15 s, V 10 s, R 2 s. */
 export const L = 15_000;
 export const V = 10_000;
 export const R = 2_000;
+export const CLOCK_RATIO = 1.25;
+/** Quiesce time, as `leaseTimings` computes it: 2 s. */
+export const Q = L / CLOCK_RATIO - V;
 export const WE = "r1_uuid-of-r1";
 
 const WALL_AT_START_MS = Date.UTC(2026, 0, 1);
@@ -64,6 +70,13 @@ export function released(described: Described): LeaseVersion {
   return lease({ holder: "", durationMs: 1000, ...described });
 }
 
+/** A transfer to us as a holder of version `replaced` writes it. */
+export function transferred(described: Described & { readonly replaced: number | string }): LeaseVersion {
+  const { holder = WE, transitions = 2, replaced } = described;
+  const transfer = transferText({ to: holder, transitions, replaced: String(replaced) });
+  return lease({ annotations: { [ANNOTATION_TRANSFER]: transfer }, ...described, holder, transitions });
+}
+
 /**
  * One elector and its surroundings, told in the words of the domain. Time stands still unless it `advances`; every moment at which
  * the elector wants to be woken is kept, as its shell would.
@@ -72,11 +85,12 @@ export class ElectorDriver {
   elector: Elector = NEW_ELECTOR;
   readonly effects: ElectorEffect[] = [];
   standing: Standing;
-  readonly #timings: {
-    readonly leaseDurationMs: number;
-    readonly renewDeadlineMs: number;
-    readonly retryPeriodMs: number;
-  };
+  /** What was acknowledged to this replica, on whatever Lease. */
+  readonly acknowledged = new Acknowledged(V);
+  readonly #timings: Pick<
+    ElectorContext,
+    "leaseDurationMs" | "renewDeadlineMs" | "retryPeriodMs" | "clockRatio" | "quiesceMs"
+  >;
   #monotonicMs = 100_000;
   #gateAheadMs = 0;
   #wallMs = WALL_AT_START_MS;
@@ -85,11 +99,13 @@ export class ElectorDriver {
 
   constructor(options: { readonly durationMs?: number; readonly standing?: Partial<Standing> } = {}) {
     const leaseDurationMs = options.durationMs ?? L;
-    this.#timings = { leaseDurationMs, renewDeadlineMs: V, retryPeriodMs: R };
+    const quiesceMs = leaseDurationMs / CLOCK_RATIO - V;
+    this.#timings = { leaseDurationMs, renewDeadlineMs: V, retryPeriodMs: R, clockRatio: CLOCK_RATIO, quiesceMs };
     this.standing = {
       leaves: false,
       contends: true,
       mayOpen: true,
+      target: undefined,
       mayClaim: true,
       rankDelayMs: 0,
       absenceMs: leaseDurationMs,
@@ -100,7 +116,14 @@ export class ElectorDriver {
   get context(): ElectorContext {
     const gateMs = this.#monotonicMs + this.#gateAheadMs;
     const now = { monotonicMs: this.#monotonicMs, earliestMs: gateMs, latestMs: gateMs, wallMs: this.#wallMs };
-    return { now, identity: WE, ...this.#timings, phaseShift: 1, standing: this.standing };
+    return {
+      now,
+      identity: WE,
+      ...this.#timings,
+      phaseShift: 1,
+      standing: this.standing,
+      sentBefore: (resourceVersion) => this.acknowledged.sentBefore(resourceVersion),
+    };
   }
 
   get nowMs(): number {
@@ -113,7 +136,7 @@ export class ElectorDriver {
 
   /** True while the gate of the current term is open: by its phase, and by time. */
   get isOpen(): boolean {
-    return (this.phase === "leading" || this.phase === "draining") && this.validForMs > 0;
+    return ["leading", "draining", "stuck"].includes(this.phase) && this.validForMs > 0;
   }
 
   get validForMs(): number {
@@ -134,7 +157,7 @@ export class ElectorDriver {
   happened(): string[] {
     return this.effects.splice(0).map((effect) => {
       if (effect.type === "write") return effect.write.kind;
-      if (effect.type === "lose") return `lose (${effect.reason})`;
+      if (effect.type === "lose" || effect.type === "keep") return `${effect.type} (${effect.reason})`;
       return effect.type;
     });
   }
@@ -174,13 +197,23 @@ export class ElectorDriver {
       transitions: record.transitions,
       renewTime: record.renewTime,
       acquireTime: record.acquireTime,
+      annotations: write.kind === "transfer" ? transferAnnotation(write) : {},
     });
+  }
+
+  /** Another Lease was written now, say our member Lease, and the server stored that as `resourceVersion`. */
+  acknowledges(resourceVersion: number | string): this {
+    this.acknowledged.note(String(resourceVersion), this.context.now.earliestMs);
+    return this;
   }
 
   /** The pending write is answered. */
   answers(answer: WriteOutcome | "conflict" | "missing" | "unknown"): this {
     const write = this.pending;
     this.#pending = undefined;
+    if (typeof answer !== "string" && answer.type === "ok") {
+      this.acknowledged.note(answer.version.resourceVersion, write.sentAt.earliestMs);
+    }
     return this.dispatch({ type: "written", write, answer: outcome(answer) });
   }
 
@@ -196,6 +229,16 @@ export class ElectorDriver {
     const read: ReadOutcome = typeof answer === "string" ? { type: answer } : { type: "ok", version: answer, labelled };
     if (typeof answer !== "string") this.#note(answer);
     return this.dispatch({ type: "read", answer: read });
+  }
+
+  /** Work of the draining term does not end although it was told to. */
+  getsStuck(): this {
+    return this.dispatch({ type: "stuck" });
+  }
+
+  /** Work of terms that were given up has ended at last. */
+  isRelieved(): this {
+    return this.dispatch({ type: "relieved" });
   }
 
   vacates(): this {
@@ -248,6 +291,13 @@ export class ElectorDriver {
     const rv = Number(version.resourceVersion);
     if (rv > this.#rv) this.#rv = rv;
   }
+}
+
+/** What the shell writes beside the record of a transfer. */
+export function transferAnnotation(write: SentWrite): Record<string, string> {
+  const { record, replaces } = write;
+  const transfer = { to: record.holder, transitions: record.transitions, replaced: replaces };
+  return { [ANNOTATION_TRANSFER]: transferText(transfer) };
 }
 
 function outcome(answer: WriteOutcome | "conflict" | "missing" | "unknown"): WriteOutcome {

@@ -49,6 +49,22 @@ export class Scene {
     );
   }
 
+  /** Waits until `count` shards are owned and spread evenly over the replicas that run. */
+  async balanced(count: number, boundMs = START_BOUND_MS): Promise<void> {
+    await until(
+      `${count} shards spread evenly`,
+      boundMs,
+      () => {
+        const owners = [...this.owners().values()];
+        const held = this.fleet.replicas
+          .filter(({ diedNs }) => diedNs === undefined)
+          .map(({ name }) => owners.filter((owner) => owner === name).length);
+        return owners.length === count && Math.max(...held) - Math.min(...held) <= 1 ? owners : undefined;
+      },
+      () => `owners: ${[...this.owners()].map((pair) => pair.join(" ")).join(", ")}`,
+    );
+  }
+
   /** Waits until `count` member Leases say that their replica knows all its resources. */
   async members(count: number, boundMs = START_BOUND_MS): Promise<void> {
     await until(`${count} members that are ready`, boundMs, async () => {

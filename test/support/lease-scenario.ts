@@ -1,201 +1,30 @@
-import type { LeaseTimings } from "../../src/config/timings.ts";
-import { Campaign } from "../../src/election/campaign.ts";
-import type { ShardLife } from "../../src/election/contender.ts";
-import { Desk } from "../../src/election/desk.ts";
-import type { Term } from "../../src/election/term.ts";
 import { MemoryLeases } from "../../src/lease/memory.ts";
-import { MemoryLeaseStore } from "../../src/lease/memory-store.ts";
-import { createIdentity, type Identity, type Shard, shardsOf } from "../../src/lease/names.ts";
+import { ANNOTATION_TRANSFER, shardsOf } from "../../src/lease/names.ts";
 import { changedLease, nextRenewTime, parseLease } from "../../src/lease/record.ts";
-import { MemberKeeper } from "../../src/membership/keeper.ts";
-import type { Clock, Timer } from "../../src/runtime/clock.ts";
-import { GateClock } from "../../src/runtime/gate-clock.ts";
+import { transferText } from "../../src/lease/transfer.ts";
 import { silentTelemetry, type Telemetry } from "../../src/runtime/telemetry.ts";
-import { TroubleLog } from "../../src/runtime/trouble.ts";
-import { LeaseLink, type LinkState } from "./lease-link.ts";
+import type { LinkState } from "./lease-link.ts";
+import { COORDINATOR, LONG_TIMINGS, PLAIN, Replica, TIMINGS } from "./scenario-replica.ts";
 import { VirtualClock } from "./virtual-clock.ts";
 
-export const TIMINGS = {
-  durationMs: 15_000,
-  renewDeadlineMs: 10_000,
-  retryPeriodMs: 2_000,
-  clockRatio: 1.25,
-  quiesceMs: 2_000,
-} as const;
-/** Of a replica that `join`s as `long`: 60/40/4 s. */
-const LONG_TIMINGS: LeaseTimings = {
-  durationMs: 60_000,
-  renewDeadlineMs: 40_000,
-  retryPeriodMs: 4_000,
-  clockRatio: 1.25,
-  quiesceMs: 8_000,
-};
-
-const COORDINATOR = "shop";
 const RESOURCE = { group: "", plural: "configmaps" };
-
-/** A process that can die: nothing of it runs any more then. */
-class MortalClock implements Clock {
-  readonly #clock: VirtualClock;
-  dead = false;
-
-  constructor(clock: VirtualClock) {
-    this.#clock = clock;
-  }
-
-  wallMs(): number {
-    return this.#clock.wallMs();
-  }
-
-  monotonicMs(): number {
-    return this.#clock.monotonicMs();
-  }
-
-  monotonicNs(): bigint {
-    return this.#clock.monotonicNs();
-  }
-
-  timer(delayMs: number, callback: () => void): Timer {
-    return this.#clock.timer(delayMs, () => {
-      if (!this.dead) callback();
-    });
-  }
-}
-
-/** The work of one shard: it ends at once, unless its replica is busy. */
-class Work implements ShardLife {
-  readonly #replica: { readonly busy: boolean };
-  readonly #vacated: () => void;
-  ending = false;
-
-  constructor(replica: { readonly busy: boolean }, vacated: () => void) {
-    this.#replica = replica;
-    this.#vacated = vacated;
-  }
-
-  open(_term: Term): void {}
-
-  drain(_term: Term): void {
-    this.ending = true;
-    this.endIfIdle();
-  }
-
-  lose(_term: Term): void {
-    this.ending = true;
-    this.endIfIdle();
-  }
-
-  endIfIdle(): void {
-    if (!this.ending || this.#replica.busy) return;
-    this.ending = false;
-    this.#vacated();
-  }
-}
-
-class Replica {
-  readonly identity: Identity;
-  readonly link: LeaseLink;
-  readonly campaign: Campaign;
-  readonly keeper: MemberKeeper;
-  readonly desk: Desk;
-  readonly #clock: MortalClock;
-  readonly #warm = new Set<string>();
-  readonly #works: Work[] = [];
-  readonly #ended = new AbortController();
-  busy = false;
-
-  constructor(
-    name: string,
-    leases: MemoryLeases,
-    clock: VirtualClock,
-    shards: readonly Shard[],
-    telemetry: Telemetry,
-    timings: LeaseTimings = TIMINGS,
-  ) {
-    this.#clock = new MortalClock(clock);
-    this.identity = createIdentity(name, `uuid-of-${name}`);
-    this.link = new LeaseLink(new MemoryLeaseStore(leases, COORDINATOR), this.#clock, timings.retryPeriodMs);
-    const shared = {
-      coordinator: COORDINATOR,
-      namespace: "default",
-      timings,
-      store: this.link,
-      clock: this.#clock,
-      telemetry,
-      trouble: new TroubleLog(telemetry.log),
-    };
-    const changed = (): void => {};
-    this.keeper = new MemberKeeper({ ...shared, identity: this.identity });
-    const { durationMs: leaseDurationMs } = timings;
-    this.desk = new Desk({
-      watch: this.link.watch(),
-      keeper: this.keeper,
-      clock: this.#clock,
-      leaseDurationMs,
-      changed,
-    });
-    this.campaign = new Campaign({
-      ...shared,
-      identity: this.identity.text,
-      gateClock: new GateClock(this.#clock),
-      shards,
-      lifeOf: (_, vacated) => {
-        const work = new Work(this, vacated);
-        this.#works.push(work);
-        return work;
-      },
-      roster: () => this.desk.roster,
-      isWarm: (resource) => this.#warm.has(resource),
-      changed,
-    });
-    void this.desk.run(this.campaign, this.#ended.signal);
-  }
-
-  warm(keyMap: string): void {
-    this.#warm.add("configmaps");
-    this.keeper.announce("configmaps", keyMap);
-    void this.keeper.run(this.#ended.signal);
-    this.campaign.poke();
-  }
-
-  leave(): void {
-    this.keeper.drain();
-    this.campaign.leave();
-  }
-
-  becomes(busy: boolean): void {
-    this.busy = busy;
-    for (const work of this.#works) work.endIfIdle();
-  }
-
-  crash(): void {
-    this.#clock.dead = true;
-    this.link.state = "cut";
-    this.#ended.abort();
-    this.campaign.stop();
-  }
-
-  /** Shards whose gate is open now. */
-  get open(): string[] {
-    if (this.#clock.dead) return [];
-    return [...this.campaign.contenders]
-      .filter(({ term }) => term?.gate.admits() ?? false)
-      .map(({ shard }) => shard.id);
-  }
-}
 
 /**
  * Several replicas around one store of Leases, told as a transcript: one command a line, blank lines and `#` comments aside.
  * After every timer it is checked that no shard has two open gates.
  *
- *   join r1 [buckets=2] [cold] [long]   warm r1   leave r1   crash r1   busy r1   idle r1
+ *   join r1 [buckets=2] [weight=1] [cold] [long]   warm r1   leave r1   crash r1   busy r1   idle r1   stuck r1
  *   partition r1   mute r1   heal r1   advance 15s
- *   delete LEASE   declare LEASE 60s   edit LEASE HOLDER   empty LEASE   label LEASE [COORDINATOR]
- *   expect SHARD r1|somebody|nobody   expect holder LEASE r1|nobody   expect quiet r1
+ *   delete LEASE   declare LEASE 60s   edit LEASE HOLDER   forge LEASE HOLDER   annotate LEASE   empty LEASE
+ *   label LEASE [COORDINATOR]
+ *   expect SHARD r1|somebody|nobody   expect holder LEASE r1|nobody   expect quiet r1   expect phase r1 SHARD PHASE
+ *   expect load r1 2   expect moves 1   expect unowned 0
  */
 export class LeaseScenario {
   readonly leases = new MemoryLeases();
   readonly clock = new VirtualClock();
+  /** `<shard> <from>`, in order. */
+  readonly transfers: string[] = [];
   readonly #replicas = new Map<string, Replica>();
   readonly #keyMaps = new Map<string, string>();
   #line = "";
@@ -230,6 +59,8 @@ export class LeaseScenario {
       case "busy":
       case "idle":
         return this.replica(name).becomes(verb === "busy");
+      case "stuck":
+        return this.replica(name).getStuck();
       case "partition":
       case "mute":
       case "heal": {
@@ -241,6 +72,8 @@ export class LeaseScenario {
         return this.#pass(millisecondsOf(name ?? ""));
       case "delete":
       case "edit":
+      case "forge":
+      case "annotate":
       case "empty":
       case "label":
       case "declare":
@@ -257,8 +90,16 @@ export class LeaseScenario {
     const keyMap = `ring-1/${buckets}`;
     this.#keyMaps.set(name, keyMap);
     const shards = shardsOf(COORDINATOR, RESOURCE, buckets, keyMap);
+    const weight = Number(/weight=(\d+)/.exec(words.join(" "))?.[1] ?? "1");
+    const telemetry: Telemetry = {
+      ...silentTelemetry,
+      transition: ({ event, shard }) => {
+        if (event === "lease-transferred") this.transfers.push(`${shard} ${name}`);
+      },
+    };
+    const traits = { ...PLAIN, weight };
     const timings = words.includes("long") ? LONG_TIMINGS : TIMINGS;
-    this.#replicas.set(name, new Replica(name, this.leases, this.clock, shards, silentTelemetry, timings));
+    this.#replicas.set(name, new Replica(name, this.leases, this.clock, shards, telemetry, traits, timings));
     if (!words.includes("cold")) this.replica(name).warm(keyMap);
   }
 
@@ -275,6 +116,11 @@ export class LeaseScenario {
       this.leases.update({ ...stored, metadata: { ...stored.metadata, labels: holder === "" ? {} : labels } });
       return;
     }
+    if (verb === "annotate") {
+      const annotations = { ...stored.metadata.annotations, "somebody/was-here": String(this.clock.wallMs()) };
+      this.leases.update({ ...stored, metadata: { ...stored.metadata, annotations } });
+      return;
+    }
     const before = parseLease(stored).record;
     if (verb === "declare") {
       this.leases.update(
@@ -284,12 +130,19 @@ export class LeaseScenario {
     }
     const renewTime = nextRenewTime(this.clock.wallMs(), before.renewTime);
     const record = { ...before, holder, renewTime, transitions: before.transitions + 1 };
-    this.leases.update(changedLease(parseLease(stored), { record }));
+    // Everything as a holder would write it, but for the version that it says it replaced.
+    const transfer = transferText({ to: holder, transitions: record.transitions, replaced: "1" });
+    const annotations = verb === "forge" ? { [ANNOTATION_TRANSFER]: transfer } : {};
+    this.leases.update(changedLease(parseLease(stored), { record, annotations }));
   }
 
   #expect(words: readonly string[]): void {
     const [what = "", one = "", two = ""] = words;
     if (what === "holder") this.#same(this.#holderOf(one), two);
+    else if (what === "moves") this.#same(String(this.transfers.length), one);
+    else if (what === "load") this.#same(String(this.replica(one).open.length), two);
+    else if (what === "unowned") this.#same(String(this.#unowned()), one);
+    else if (what === "phase") this.#same(this.#phaseOf(one, two), words[3] ?? "");
     else if (what === "quiet") this.#same(String(this.replica(one).campaign.isQuiet), "true");
     else {
       const owner = this.#ownerOf(what);
@@ -299,6 +152,17 @@ export class LeaseScenario {
 
   #same(found: string, expected: string): void {
     if (found !== expected) throw new Error(`"${this.#line}" does not hold: it is ${found}\n${this.#picture()}`);
+  }
+
+  /** Shards that no gate is open for. */
+  #unowned(): number {
+    const shards = new Set([...this.#replicas.values()].flatMap((replica) => replica.shards));
+    return [...shards].filter((shard) => this.#ownerOf(shard) === "nobody").length;
+  }
+
+  #phaseOf(name: string, shard: string): string {
+    const contender = [...this.replica(name).campaign.contenders].find((candidate) => candidate.shard.id === shard);
+    return contender?.elector.phase.name ?? "none";
   }
 
   #ownerOf(shard: string): string {

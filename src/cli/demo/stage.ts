@@ -141,6 +141,12 @@ export class Stage {
     return [...openTerms(this.terms()).values()].filter((term) => term.replica === replica.name).length;
   }
 
+  /** True when every shard is owned and no running replica has two more than another. */
+  balanced(): boolean {
+    const held = this.replicas.filter(({ state }) => state === "running").map((replica) => this.owned(replica));
+    return this.allOwned() && Math.max(...held) - Math.min(...held) <= 1;
+  }
+
   /** The running replica with the most shards, among `candidates`. */
   busiest(candidates: readonly ReplicaProcess[]): ReplicaProcess {
     const [busiest] = candidates

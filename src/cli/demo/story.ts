@@ -85,7 +85,7 @@ export class Story {
     );
     try {
       await this.#stage.play(calm, () => this.#changesKeepComing());
-      await this.#stage.play(join, () => this.#oneJoins());
+      await this.#stage.play(join, () => this.#oneJoins(join));
       await this.#stage.play(stop, () => this.#oneIsStopped(stop));
       await this.#stage.play(kill, () => this.#oneIsKilled(kill));
     } finally {
@@ -121,13 +121,18 @@ export class Story {
     return `${rate.toFixed(1)} requests to Leases per shard per second`;
   }
 
-  async #oneJoins(): Promise<string> {
+  async #oneJoins(step: StoryStep): Promise<string> {
     const begin = this.#stage.clock.monotonicNs();
     const replica = await this.#stage.launch();
     await this.#members([replica]);
     const joinedMs = this.#since(begin);
+    await this.#stage.until("the shards are spread evenly", BOUND_MS, () => this.#stage.balanced());
+    const balancedMs = this.#since(begin);
     await this.#moreChanges(SETTLE_CHANGES);
-    return `a member after ${seconds(joinedMs)}; it takes over when others leave`;
+    const gaps = this.#gapsSince(step);
+    const least = this.#stage.owned(replica);
+    const moves = `${count(gaps.length, "move")} (${least} at least)`;
+    return `a member after ${seconds(joinedMs)}, balanced after ${seconds(balancedMs)}: ${moves}, ${gapsText(gaps)}`;
   }
 
   async #oneIsStopped(step: StoryStep): Promise<string> {
@@ -187,8 +192,11 @@ export class Story {
     const stage = this.#stage;
     await stage.until("every shard has an owner again", BOUND_MS, () => stage.allOwned());
     await this.#moreChanges(SETTLE_CHANGES);
-    const gaps = ownerGaps(stage.terms()).filter((gap) => gap.openedNs >= step.startedNs);
-    return `${count(held, "shard")}: ${gapsText(gaps)}`;
+    return `${count(held, "shard")}: ${gapsText(this.#gapsSince(step))}`;
+  }
+
+  #gapsSince(step: StoryStep): OwnerGap[] {
+    return ownerGaps(this.#stage.terms()).filter((gap) => gap.openedNs >= step.startedNs);
   }
 
   async #moreChanges(number: number): Promise<void> {

@@ -40,7 +40,7 @@ function factLines(summary: Summary, paint: Paint): string[] {
     "SIGKILL) to the new one's opening; a planned one waits for the keys in work.",
     `Reconciles  ${total} for ${count(summary.changes, "change")} (${reconciles.failed} failed and were tried again)`,
     `Duplicates  ${must(summary.duplicates)}, stale ${must(summary.stale)}, lost keys ${must(summary.lost)}, two owners at once ${must(summary.twoOwners)}`,
-    `Shards      ${holders.join(", ") || "nobody is left"} (an even spread comes with placement)`,
+    `Shards      ${holders.join(", ") || "nobody is left"}`,
     ...(rate === undefined ? [] : [rateLine(rate)]),
     `Leases      ${DEMO_TIMINGS_TEXT} here (duration, renew deadline, retry period); by default`,
     `            ${DEFAULT_TIMINGS_TEXT}: up to 15 s after a crash, the same for a planned stop`,

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { CLOCK_RATIO, ElectorCluster, laterRenewTime } from "../../support/elector-cluster.ts";
-import { L, R } from "../../support/elector-driver.ts";
+import { ElectorCluster, laterRenewTime } from "../../support/elector-cluster.ts";
+import { CLOCK_RATIO, L, R } from "../../support/elector-driver.ts";
 
 type Word = readonly [action: number, replica: number, amount: number];
 type Cluster = ElectorCluster;
@@ -51,6 +51,33 @@ const ACTIONS: readonly Action[] = [
   (cluster) => cluster.edit({}),
 ];
 
+/** What moves a shard between its electors; the amount chooses the other one. */
+const MOVES: readonly Action[] = [
+  (cluster, replica, amount) => cluster.wants(replica, cluster.replicas[amount % 3]),
+  (cluster, replica, amount) => cluster.wants(replica, cluster.replicas[amount % 3]),
+  (cluster, replica, amount) => moveAll(cluster, replica, amount),
+  (cluster, replica, amount) => moveAll(cluster, replica, amount),
+  (cluster, replica) => cluster.renewMember(replica),
+  (cluster, replica) => cluster.renewMember(replica),
+  (cluster, replica) => {
+    for (let step = 0; step < 3; step += 1) cluster.renewMember(replica);
+  },
+  (cluster, replica) => cluster.vacate(replica),
+  (cluster, replica) => cluster.getStuck(replica),
+  (cluster, replica) => cluster.forge(replica),
+];
+
+/** Everybody agrees that the shard belongs to `replica`, as equal plans do; for a while the others hear of what follows. */
+function moveAll(cluster: Cluster, replica: Cluster["replicas"][number], amount: number): void {
+  for (const other of cluster.replicas) {
+    cluster.wants(other, replica);
+    for (let step = 0; step < 3; step += 1) cluster.renewMember(other);
+  }
+  cluster.serve(cluster.replicas, amount % 7);
+  for (const other of cluster.replicas) cluster.vacate(other);
+  cluster.serve(amount % 2 === 0 ? cluster.replicas : others(cluster, replica), amount % 11);
+}
+
 function editWithTransition(cluster: Cluster, replica: Cluster["replicas"][number]): void {
   const transitions = (cluster.server.newest.version?.record.transitions ?? 0) + 1;
   cluster.edit({ holder: replica.identity, renewTime: laterRenewTime(cluster), transitions });
@@ -66,6 +93,16 @@ const words = fc.array(fc.tuple(fc.nat(ACTIONS.length - 1), fc.nat(2), fc.nat(1_
   size: "max",
 });
 const rates = fc.constantFrom([1, 1, 1], [1, CLOCK_RATIO, 1], [CLOCK_RATIO, 1, 1.1], [1.25, 1, 1.25]);
+
+const MOVING_ACTIONS = [...ACTIONS, ...MOVES, ...MOVES, ...MOVES, ...MOVES];
+const movingWords = fc.array(
+  fc.tuple(fc.nat(MOVING_ACTIONS.length - 1), fc.nat(2), fc.nat(1_000)) as fc.Arbitrary<Word>,
+  {
+    minLength: 5,
+    maxLength: 40,
+    size: "max",
+  },
+);
 
 /** What may happen to the others, and to the Lease, while the first replica hears and says nothing. */
 const CUT_OFF_ACTIONS: readonly Action[] = [
@@ -126,6 +163,21 @@ describe("electors around one Lease, whatever is late, lost, paused, deleted or 
     expect(opened).toBeGreaterThan(1_000);
   });
 
+  it("never two of them while shards are handed over in any order, by any view of the plan, through whatever is late or lost", () => {
+    let granted = 0;
+    fc.assert(
+      fc.property(rates, movingWords, (clockRates, story) => {
+        const cluster = new ElectorCluster(clockRates);
+        startWithLeader(cluster);
+        cluster.serve(cluster.replicas, 10);
+        play(cluster, story, MOVING_ACTIONS);
+        granted += cluster.granted;
+      }),
+      { numRuns: 6_000 },
+    );
+    expect(granted).toBeGreaterThan(150);
+  });
+
   it("never two of them while the first is cut off and outsiders delete and edit: what it may still do is waited out", () => {
     let opened = 0;
     fc.assert(
@@ -143,6 +195,23 @@ describe("electors around one Lease, whatever is late, lost, paused, deleted or 
       { numRuns: 12_000 },
     );
     expect(opened).toBeGreaterThan(100);
+  });
+
+  it("a move never leaves a shard without an owner: once faults stop and the plan stands, the member that it names leads", () => {
+    fc.assert(
+      fc.property(rates, movingWords, fc.nat(2), (clockRates, story, wanted) => {
+        const cluster = new ElectorCluster(clockRates);
+        startWithLeader(cluster);
+        play(cluster, story, MOVING_ACTIONS);
+        for (const replica of cluster.replicas) {
+          cluster.become(replica, { leaves: false, contends: true, mayOpen: true });
+          cluster.wants(replica, cluster.replicas[wanted]);
+        }
+        cluster.settle(2 * L + 2 * R);
+        expect(cluster.leaders).toEqual([cluster.replicas[wanted]?.identity]);
+      }),
+      { numRuns: 1_000 },
+    );
   });
 
   it("a shard is never left without an owner: once faults stop, exactly one leads after two Lease durations and some round trips", () => {

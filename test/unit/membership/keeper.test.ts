@@ -6,10 +6,11 @@ import { parseLease } from "../../../src/lease/record.ts";
 import type { LeaseStore } from "../../../src/lease/store.ts";
 import { MemberKeeper } from "../../../src/membership/keeper.ts";
 import { ElectorateError } from "../../../src/runtime/errors.ts";
+import { GateClock } from "../../../src/runtime/gate-clock.ts";
 import { silentTelemetry } from "../../../src/runtime/telemetry.ts";
 import { TroubleLog } from "../../../src/runtime/trouble.ts";
 import { LeaseLink } from "../../support/lease-link.ts";
-import { TIMINGS } from "../../support/lease-scenario.ts";
+import { TIMINGS } from "../../support/scenario-replica.ts";
 import { VirtualClock } from "../../support/virtual-clock.ts";
 
 const R = TIMINGS.retryPeriodMs;
@@ -22,23 +23,27 @@ afterEach(() => ended.abort());
 function made(wrap: (store: LeaseStore) => LeaseStore = (store) => store) {
   const clock = new VirtualClock();
   const leases = new MemoryLeases();
+  const acknowledged: { readonly resourceVersion: string; readonly sentMs: number }[] = [];
   const link = new LeaseLink(wrap(new MemoryLeaseStore(leases, "shop")), clock, R);
   const keeper = new MemberKeeper({
     coordinator: "shop",
     namespace: "default",
     identity: createIdentity("pod", "u1"),
     timings: TIMINGS,
+    traits: { weight: 2, zone: "here", version: "7f9c" },
     store: link,
     clock,
     telemetry: silentTelemetry,
     trouble: new TroubleLog(silentTelemetry.log),
+    gateClock: new GateClock(clock),
+    acknowledged: (resourceVersion, sentMs) => void acknowledged.push({ resourceVersion, sentMs }),
   });
   const stored = () => {
     const object = leases.get("shop-member-u1");
     return object === undefined ? undefined : parseLease(object);
   };
   const run = (): Promise<void> => keeper.run(ended.signal);
-  return { clock, leases, link, keeper, stored, run };
+  return { clock, leases, link, keeper, stored, run, acknowledged };
 }
 
 describe("our member Lease", () => {
@@ -54,6 +59,9 @@ describe("our member Lease", () => {
         "electorate.dev/identity": "pod_u1",
         "electorate.dev/protocol": "1",
         "electorate.dev/state": "ready",
+        "electorate.dev/weight": "2",
+        "electorate.dev/zone": "here",
+        "electorate.dev/version": "7f9c",
         "electorate.dev/resources": '{"configmaps":"ring-1/8"}',
       },
     });

@@ -5,7 +5,7 @@ import { IDLE, type Life, type LifeEvent, stepLife } from "../../../src/shard/li
 const DRAIN_MS = 20_000;
 const working: Life = { name: "working", epoch: "7" };
 const draining: Life = { name: "draining", epoch: "7", abortAtMs: DRAIN_MS };
-const aborted: Life = { name: "aborted", epoch: "7" };
+const aborted: Life = { name: "aborted", epoch: "7", stuckAtMs: DRAIN_MS + 1_000 };
 const stopping: Life = { name: "stopping", epoch: "7" };
 
 const open: LifeEvent = { type: "open", epoch: "9" };
@@ -13,6 +13,7 @@ const drain: LifeEvent = { type: "drain" };
 const lose: LifeEvent = { type: "lose" };
 const ended: LifeEvent = { type: "ended", epoch: "7" };
 const endedBefore: LifeEvent = { type: "ended", epoch: "5" };
+const forsake: LifeEvent = { type: "forsake" };
 const tick: LifeEvent = { type: "tick" };
 
 function outcome(life: Life, event: LifeEvent, nowMs = 0): string {
@@ -74,7 +75,20 @@ describe("the life of a shard, each event in each state", () => {
   it("work that does not end by itself is told to stop at the drain time-out, not before, and once", () => {
     expect(outcome(draining, tick, DRAIN_MS - 1)).toBe("draining");
     expect(outcome(draining, tick, DRAIN_MS)).toBe("aborted abort");
-    expect(outcome(aborted, tick, DRAIN_MS * 2)).toBe("aborted");
+    expect(outcome(aborted, tick, DRAIN_MS + 999)).toBe("aborted");
+  });
+
+  it("work that was told to stop and goes on is reported as stuck a second later, and once", () => {
+    const { life, effects } = stepLife(aborted, tick, DRAIN_MS + 1_000, DRAIN_MS);
+    expect(effects).toEqual([{ type: "stuck" }]);
+    expect(life.name).toBe("aborted");
+    expect(outcome(life, tick, 10 * DRAIN_MS)).toBe("aborted");
+    expect(outcome(life, ended)).toBe("idle vacated");
+  });
+
+  it("a new term opens over work that was given up, whose late end says nothing about it", () => {
+    expect(outcome(aborted, forsake)).toBe("idle");
+    expect(outcome({ name: "working", epoch: "9" }, ended)).toBe("working");
   });
 
   it("whatever comes in whatever order, each start is followed by one vacated before the next start", () => {
