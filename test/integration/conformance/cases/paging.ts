@@ -177,8 +177,8 @@ export const pagingCases: readonly Case[] = [
     async run(world) {
       await fill(world);
       // Any version may be one from before the last creation: a list at the newest one waits until the server's cache has it.
-      const { resourceVersion } = metadataOf(ok(await world.api.list(world.configMaps)));
-      ok(await world.api.list(world.configMaps, { resourceVersion: String(resourceVersion) }));
+      const resourceVersion = versionOf(ok(await world.api.list(world.configMaps)));
+      ok(await world.api.list(world.configMaps, { resourceVersion }));
       const list = ok(await world.api.list(world.configMaps, { limit: "3", resourceVersion: "0" }));
       expect(metadataOf(list)).not.toHaveProperty("continue");
       expect(namesOf(list)).toEqual(NAMES);
