@@ -5,6 +5,9 @@ interface Write {
   readonly sentMs: number;
 }
 
+/** So many writes are worth looking through for old ones. */
+const FORGET_FROM = 32;
+
 /**
  * The newest acknowledged writes of this replica, to whatever Lease of the coordinator: each says that the API server had not
  * stored its resourceVersion before the moment at which it was sent.
@@ -13,6 +16,7 @@ export class Acknowledged {
   readonly #keepMs: number;
   /** In the order of their resourceVersions, and short: older than the renew deadline they grant nothing. */
   #writes: Write[] = [];
+  #forgetAt = FORGET_FROM;
 
   constructor(keepMs: number) {
     this.#keepMs = keepMs;
@@ -21,10 +25,14 @@ export class Acknowledged {
   /** `sentMs` on the gate clock, as the beginning of a measured time. */
   note(resourceVersion: string, sentMs: number): void {
     if (!isResourceVersion(resourceVersion)) return;
-    const recent = this.#writes.filter((write) => write.sentMs > sentMs - this.#keepMs);
-    const index = recent.findLastIndex((write) => compareResourceVersions(write.resourceVersion, resourceVersion) < 0);
-    recent.splice(index + 1, 0, { resourceVersion, sentMs });
-    this.#writes = recent;
+    const index = this.#writes.findLastIndex(
+      (write) => compareResourceVersions(write.resourceVersion, resourceVersion) < 0,
+    );
+    this.#writes.splice(index + 1, 0, { resourceVersion, sentMs });
+    // Not at every write: hundreds come in a second where there are many shards.
+    if (this.#writes.length < this.#forgetAt) return;
+    this.#writes = this.#writes.filter((write) => write.sentMs > sentMs - this.#keepMs);
+    this.#forgetAt = Math.max(FORGET_FROM, 2 * this.#writes.length);
   }
 
   /** When the newest write that was stored at or before `resourceVersion` was sent; `undefined` when none is known. */

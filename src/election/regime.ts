@@ -4,8 +4,6 @@ import type { Term } from "./term.ts";
 export interface Regime {
   /** Aborts when it cannot go on; `end` then says why. */
   readonly signal: AbortSignal;
-  /** True once it knows enough of the others to take a shard. */
-  readonly isListed: boolean;
   /** The terms that have begun and not ended. */
   readonly terms: readonly Term[];
   start(): void;

@@ -1,4 +1,3 @@
-import type { LeaseTimings } from "../config/timings.ts";
 import type { Shard } from "../lease/names.ts";
 import { isHeld } from "../lease/record.ts";
 import { isLive, type Member, type Roster } from "../membership/roster.ts";
@@ -11,7 +10,6 @@ import { isHeldNow } from "./observation.ts";
 
 export interface TargetsOptions {
   readonly identity: string;
-  readonly timings: LeaseTimings;
   readonly clock: Clock;
   readonly shards: readonly Shard[];
   readonly roster: () => Roster;

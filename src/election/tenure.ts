@@ -81,10 +81,6 @@ export class Tenure implements Regime {
     return [...this.#campaign.contenders].flatMap(({ term }) => term ?? []);
   }
 
-  get isListed(): boolean {
-    return this.#desk.isListed;
-  }
-
   sample(): void {
     const { clock, telemetry } = this.#options;
     const nowMs = clock.monotonicMs();

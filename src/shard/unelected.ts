@@ -29,10 +29,6 @@ export class Unelected implements Regime {
     return this.#shards.flatMap(({ term }) => term ?? []);
   }
 
-  get isListed(): boolean {
-    return true;
-  }
-
   start(): void {}
 
   sample(): void {}

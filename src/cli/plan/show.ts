@@ -1,27 +1,12 @@
-import { readFile } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { measure } from "../../placement/measure.ts";
 import { plan, targetOf } from "../../placement/plan.ts";
-import { ElectorateError } from "../../runtime/errors.ts";
+import { readNamed } from "../source.ts";
 import { type PlanQuestion, parseQuestion } from "./question.ts";
-
-const PROBLEMS: Readonly<Record<string, string>> = {
-  ENOENT: "there is no such file; `electorate plan --help` shows what one holds",
-  EACCES: "this user may not read it",
-  EISDIR: "it is a folder; name the file in it",
-};
 
 /** Prints the plan for the document in a file. */
 export async function showPlan(fileName: string): Promise<void> {
-  let text: string;
-  try {
-    text = await readFile(fileName, "utf8");
-  } catch (error) {
-    const code = error instanceof Error && "code" in error ? String(error.code) : "";
-    throw new ElectorateError("invalid-configuration", `cannot read ${fileName}: ${PROBLEMS[code] ?? code}`, {
-      cause: error,
-    });
-  }
+  const text = await readNamed(fileName, "`electorate plan --help` shows what one holds");
   process.stdout.write(`${JSON.stringify(answer(parseQuestion(text, fileName)), undefined, 2)}\n`);
 }
 

@@ -38,7 +38,6 @@ beforeEach(() => {
 function targetsOf(identity: string): Targets {
   return new Targets({
     identity,
-    timings: TIMINGS,
     clock,
     shards: SHARDS,
     roster: () => roster,
