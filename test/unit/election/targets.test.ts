@@ -15,7 +15,6 @@ import {
 import type { LeaseVersion } from "../../../src/lease/record.ts";
 import { EMPTY_ROSTER, forgetMember, observeMember, type Roster } from "../../../src/membership/roster.ts";
 import { L, lease } from "../../support/elector-driver.ts";
-import { TIMINGS } from "../../support/scenario-replica.ts";
 import { VirtualClock } from "../../support/virtual-clock.ts";
 import { byText } from "../../support/waiting.ts";
 
