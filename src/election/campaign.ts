@@ -5,6 +5,8 @@ import type { LeaseFeedEvent } from "../lease/store.ts";
 import { nextExpiryMs, type Roster } from "../membership/roster.ts";
 import type { Timer } from "../runtime/clock.ts";
 import type { Instant } from "../runtime/gate-clock.ts";
+import { Absences } from "./absences.ts";
+import { Claims } from "./claims.ts";
 import { Contender, type ContenderContext, type LifeOf } from "./contender.ts";
 import { type Elector, type Standing, type Target, versionOf } from "./elector.ts";
 import { KeyMaps } from "./key-maps.ts";
@@ -48,17 +50,14 @@ export class Campaign {
   readonly #targets: Targets;
   /** Monotonic. Until then deaths are known. */
   #judgedMs = Number.NEGATIVE_INFINITY;
-  /** By member Lease: what it declared last, and when it was there last. */
-  readonly #declared = new Map<string, { readonly durationMs: number; readonly seenMs: number }>();
-  /** Contenders whose claim is on its way. */
-  readonly #claims = new Set<Contender>();
-  readonly #order: readonly Contender[];
-  #next = 0;
+  readonly #absences: Absences;
+  readonly #claims: Claims;
   #leaving = false;
   #timer: Timer | undefined;
 
   constructor(options: CampaignOptions) {
     this.#options = options;
+    this.#absences = new Absences(options.timings.durationMs);
     this.#targets = new Targets({
       ...options,
       electorOf: ({ leaseName }) => this.#contenders.get(leaseName)?.elector,
@@ -68,7 +67,7 @@ export class Campaign {
       ...options,
       standingOf: (...about) => this.#standingOf(...about),
       changed: (contender) => {
-        this.#noteClaim(contender);
+        this.#claims.note(contender);
         options.changed();
       },
     };
@@ -77,7 +76,7 @@ export class Campaign {
       if (!this.#keyMaps.has(shard.resource)) this.#keyMaps.set(shard.resource, new KeyMaps(shard.keyMap));
       this.#contenders.set(shard.leaseName, new Contender(shard, shared, options.lifeOf));
     }
-    this.#order = [...this.#contenders.values()];
+    this.#claims = new Claims([...this.#contenders.values()]);
   }
 
   get contenders(): Iterable<Contender> {
@@ -275,7 +274,7 @@ export class Campaign {
             this.#isHeldUnderOurs(shard, now.monotonicMs),
           ) ??
             true)),
-      mayClaim: this.#claims.size < MOST_CLAIMS,
+      mayClaim: this.#claims.mayClaim,
       mayOpen: (keyMaps?.freeFromMs(now.monotonicMs) ?? Number.NEGATIVE_INFINITY) <= now.monotonicMs,
       target: this.#targetOf(shard, elector, now),
       rankDelayMs: turn * rankStepMs(timings),
@@ -325,21 +324,6 @@ export class Campaign {
     return { channel, monotonicMs, leaseDurationMs: durationMs, absenceMs: this.#absenceMs(monotonicMs) };
   }
 
-  /** Keeps count of the claims on their way, and lets the next contender claim when one has its answer. */
-  #noteClaim(contender: Contender): void {
-    const { phase, request } = contender.elector;
-    if (phase.name === "claiming" && request === "write") this.#claims.add(contender);
-    else if (this.#claims.delete(contender)) this.#letClaim();
-  }
-
-  /** In turn, so that no shard waits for ever behind others. */
-  #letClaim(): void {
-    for (let looked = 0; looked < this.#order.length && this.#claims.size < MOST_CLAIMS; looked += 1) {
-      this.#next = (this.#next + 1) % this.#order.length;
-      this.#order[this.#next]?.dispatch({ type: "tick" });
-    }
-  }
-
   #isHeldUnderOurs({ resource, keyMap }: Shard, monotonicMs: number): boolean {
     for (const { shard, elector } of this.#contenders.values()) {
       if (shard.resource !== resource || !isHeldNow(elector.observation, monotonicMs)) continue;
@@ -348,37 +332,14 @@ export class Campaign {
     return false;
   }
 
-  /**
-   * How long a missing Lease is waited out: as long as anybody may have declared in it, which is what members declare now, what those
-   * that vanished declared last, until that has passed, and what other Leases of the coordinator say. A declaration that is
-   * absurd beside those of the members counts for nothing: it was written by hand, and its remedy is to delete the Lease.
-   */
   #absenceMs(monotonicMs: number): number {
-    for (const { leaseName, lease } of this.#options.roster().values()) {
-      this.#declared.set(leaseName, { durationMs: lease.record.durationMs, seenMs: monotonicMs });
-    }
-    let longestMs = this.#options.timings.durationMs;
-    for (const [leaseName, { durationMs, seenMs }] of this.#declared) {
-      if (monotonicMs > seenMs + durationMs) this.#declared.delete(leaseName);
-      else if (durationMs <= ABSURD_MS) longestMs = Math.max(longestMs, durationMs);
-    }
-    const saneMs = Math.max(SANE_MS, SANE_TIMES * longestMs);
-    for (const { elector } of this.#contenders.values()) {
-      const durationMs = versionOf(elector)?.record.durationMs ?? 0;
-      if (durationMs <= saneMs) longestMs = Math.max(longestMs, durationMs);
-    }
-    return longestMs;
+    return this.#absences.waitMs(this.#options.roster(), this.#declaredMs(), monotonicMs);
+  }
+
+  *#declaredMs(): Generator<number> {
+    for (const { elector } of this.#contenders.values()) yield versionOf(elector)?.record.durationMs ?? 0;
   }
 }
-
-/** Durations of a shard Lease up to so long, or up to so many times what members declare, may be meant. */
-const SANE_MS = 120_000;
-const SANE_TIMES = 4;
-/** No member means a Lease of more than this. */
-const ABSURD_MS = 3_600_000;
-
-/** One less than the connections of the coordination traffic: whatever is claimed, renewals find a free one. */
-const MOST_CLAIMS = 3;
 
 /** Long enough for a better-ranked member's write to be seen, short enough that a dead one costs little. */
 function rankStepMs(timings: LeaseTimings): number {

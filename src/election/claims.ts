@@ -1,0 +1,34 @@
+import type { Contender } from "./contender.ts";
+
+/** One less than the connections of the coordination traffic: whatever is claimed, renewals find a free one. */
+const MOST_CLAIMS = 3;
+
+/** The claims of this replica that are on their way: few at once, and each contender in turn. */
+export class Claims {
+  readonly #order: readonly Contender[];
+  readonly #sent = new Set<Contender>();
+  #next = 0;
+
+  constructor(contenders: readonly Contender[]) {
+    this.#order = contenders;
+  }
+
+  get mayClaim(): boolean {
+    return this.#sent.size < MOST_CLAIMS;
+  }
+
+  /** Keeps count, and lets the next contender claim when one has its answer. */
+  note(contender: Contender): void {
+    const { phase, request } = contender.elector;
+    if (phase.name === "claiming" && request === "write") this.#sent.add(contender);
+    else if (this.#sent.delete(contender)) this.#letClaim();
+  }
+
+  /** In turn, so that no shard waits for ever behind others. */
+  #letClaim(): void {
+    for (let looked = 0; looked < this.#order.length && this.mayClaim; looked += 1) {
+      this.#next = (this.#next + 1) % this.#order.length;
+      this.#order[this.#next]?.dispatch({ type: "tick" });
+    }
+  }
+}
