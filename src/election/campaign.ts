@@ -1,8 +1,8 @@
-import type { LeaseTimings } from "../config/timings.ts";
 import { ANNOTATION_KEY_MAP, LABEL_RESOURCE, LABEL_ROLE, resourceLabel, type Shard } from "../lease/names.ts";
-import type { LeaseVersion } from "../lease/record.ts";
+import { isHeld, type LeaseVersion } from "../lease/record.ts";
 import { renewalOf } from "../lease/renewal.ts";
 import type { LeaseFeedEvent } from "../lease/store.ts";
+import { transferOf } from "../lease/transfer.ts";
 import { nextExpiryMs, type Roster } from "../membership/roster.ts";
 import type { Timer } from "../runtime/clock.ts";
 import type { Instant } from "../runtime/gate-clock.ts";
@@ -22,7 +22,7 @@ import {
   UNSEEN,
 } from "./observation.ts";
 import { OtherLeases } from "./other-leases.ts";
-import { rankOf } from "./ranking.ts";
+import { rankOf, rankStepMs } from "./ranking.ts";
 import { Targets } from "./targets.ts";
 
 /** How many shards of one replica move at once: enough to hide a round trip, few enough to leave the API server to others. */
@@ -199,9 +199,10 @@ export class Campaign {
   #see(version: LeaseVersion, channel: "watch" | "list"): void {
     const contender = this.#contenders.get(version.name);
     if (contender !== undefined) {
-      const before = versionOf(contender.elector)?.record.holder;
+      const before = versionOf(contender.elector);
       contender.dispatch({ type: "seen", version, channel });
-      if (before !== version.record.holder) this.#targets.note("holder");
+      if (before?.record.holder !== version.record.holder) this.#targets.note("holder");
+      if (wasWaitedOut(before, version)) this.#targets.expired(contender.shard, before.record.holder);
       this.#lookAt(contender);
       this.#mind(contender.shard.resource, version.name, contender.elector.observation);
       return;
@@ -308,7 +309,7 @@ export class Campaign {
       mayClaim: this.#claims.mayClaim,
       mayOpen: (keyMaps?.freeFromMs(now.monotonicMs) ?? Number.NEGATIVE_INFINITY) <= now.monotonicMs,
       target: this.#targetOf(shard, elector, now),
-      rankDelayMs: turn * rankStepMs(timings),
+      rankDelayMs: turn * rankStepMs(timings.retryPeriodMs),
       // Asked for only when a Lease is missing.
       get absenceMs() {
         return absenceMs();
@@ -387,7 +388,8 @@ function standingFor(contender: Contender): StandsByMember | undefined {
   return { holder, gone: () => contender.dispatch({ type: "gone", holder }) };
 }
 
-/** Long enough for a better-ranked member's write to be seen, short enough that a dead one costs little. */
-function rankStepMs(timings: LeaseTimings): number {
-  return Math.min(250, timings.retryPeriodMs / 4);
+/** Taken from a holder that neither handed it over nor let it go: by somebody's clock that holder's time was over. */
+function wasWaitedOut(before: LeaseVersion | undefined, now: LeaseVersion): before is LeaseVersion {
+  if (before === undefined || !isHeld(before.record) || !isHeld(now.record)) return false;
+  return before.record.holder !== now.record.holder && transferOf(now) === undefined;
 }

@@ -74,7 +74,7 @@ function learnVersion(elector: Elector, version: LeaseVersion, channel: Channel,
   const observation =
     own === undefined || (channel === "list" && !sameUid)
       ? observeVersion(elector.observation, version, arrivalOf(channel, context))
-      : observeOwn(elector.observation, version, context);
+      : observeOwn(elector.observation, version, own, context);
   // Somebody else wrote: what our own last write was paced for is past.
   const writeAtMs = own === undefined || own.kind === "granted" ? Number.NEGATIVE_INFINITY : elector.writeAtMs;
   const writes = Math.max(elector.writes, own?.number ?? 0);
@@ -156,15 +156,20 @@ function granted(
   };
 }
 
-function observeOwn(before: Observation, version: LeaseVersion, context: ElectorContext): Observation {
+/**
+ * A version that our own write made, or that was granted to us. Who hands over has itself waited for everybody who came before: it opens, and
+ * hands over, only then. What we would have to wait for is no later than the version that it replaced, so that its wait covers ours.
+ */
+function observeOwn(before: Observation, version: LeaseVersion, own: SentWrite, context: ElectorContext): Observation {
   const firstInstall = before.sight.type === "absent" && before.sight.firstInstall;
+  const nobodyBefore = firstInstall || own.kind === "granted";
   const nowMs = context.now.monotonicMs;
   const waitMs = Math.max(version.record.durationMs, context.leaseDurationMs);
   return {
     sight: { type: "present", version },
     heldUntilMs: isRelease(version.record) ? nowMs : nowMs + waitMs,
     standsByMember: isHeld(version.record) && renewalOf(version) === "per-member",
-    embargoUntilMs: firstInstall ? Number.NEGATIVE_INFINITY : before.embargoUntilMs,
+    embargoUntilMs: nobodyBefore ? Number.NEGATIVE_INFINITY : before.embargoUntilMs,
   };
 }
 
