@@ -1,5 +1,14 @@
+import type { PlacementSettings } from "../config/settings.ts";
 import type { LeaseTimings } from "../config/timings.ts";
-import { ANNOTATION_KEY_MAP, LABEL_RESOURCE, LABEL_ROLE, resourceLabel, type Shard } from "../lease/names.ts";
+import { pinOf } from "../lease/intents.ts";
+import {
+  ANNOTATION_KEY_MAP,
+  controlLeaseName,
+  LABEL_RESOURCE,
+  LABEL_ROLE,
+  resourceLabel,
+  type Shard,
+} from "../lease/names.ts";
 import type { LeaseVersion } from "../lease/record.ts";
 import type { LeaseFeedEvent } from "../lease/store.ts";
 import { nextExpiryMs, type Roster } from "../membership/roster.ts";
@@ -19,6 +28,7 @@ import {
   takeableFromMs,
   UNSEEN,
 } from "./observation.ts";
+import { type Announcement, PlanNotices } from "./plan-notices.ts";
 import { rankOf } from "./ranking.ts";
 import { Targets } from "./targets.ts";
 
@@ -32,6 +42,11 @@ export interface CampaignOptions extends Omit<ContenderContext, "standingOf" | "
   readonly lifeOf: LifeOf;
   /** Live members, as the watch has shown them so far. */
   readonly roster: () => Roster;
+  /** True while somebody asks that nothing moves without need. */
+  readonly isFrozen: () => boolean;
+  readonly placement: PlacementSettings;
+  /** Told of what should be an Event. */
+  announce?(announcement: Announcement): void;
   /** True once the resource's source has its first list complete: no shard is opened on a cold cache. */
   readonly isWarm: (resource: string) => boolean;
 }
@@ -61,6 +76,11 @@ export class Campaign {
     this.#targets = new Targets({
       ...options,
       electorOf: ({ leaseName }) => this.#contenders.get(leaseName)?.elector,
+      notices: new PlanNotices({
+        controlLease: controlLeaseName(options.coordinator),
+        log: options.telemetry.log,
+        announce: (announcement) => options.announce?.(announcement),
+      }),
       planned: () => this.poke(),
     });
     const shared: ContenderContext = {
@@ -114,8 +134,8 @@ export class Campaign {
     this.#armHorizon();
   }
 
-  /** Members came, left, or say something else. */
-  noteMembers(what: "joined" | "left"): void {
+  /** Members came, left, or say something else; or somebody asks for something else. */
+  note(what: "joined" | "left" | "wish"): void {
     this.#targets.note(what);
     this.poke();
   }
@@ -190,6 +210,7 @@ export class Campaign {
       const before = versionOf(contender.elector)?.record.holder;
       contender.dispatch({ type: "seen", version, channel });
       if (before !== version.record.holder) this.#targets.note("holder");
+      this.#targets.notePin(contender.shard, pinOf(version));
       this.#mind(contender.shard.resource, version.name, contender.elector.observation);
       return;
     }
@@ -210,6 +231,7 @@ export class Campaign {
     const contender = this.#contenders.get(leaseName);
     if (contender !== undefined) {
       contender.dispatch({ type: "absent", channel, firstInstall });
+      this.#targets.notePin(contender.shard, undefined);
       this.#mind(contender.shard.resource, leaseName, contender.elector.observation);
       return;
     }
@@ -252,8 +274,19 @@ export class Campaign {
     if (died) this.#targets.note("left");
   }
 
+  /** What somebody who is asked to take nothing may claim is what names it already. */
+  #mayContend(shard: Shard, holder: string, nowMs: number): boolean {
+    const { identity, roster, isWarm } = this.#options;
+    if (!isWarm(shard.resource)) return false;
+    const members = roster();
+    if (holder !== identity && [...members.values()].some((one) => one.identity === identity && one.intent))
+      return false;
+    const keyMaps = this.#keyMaps.get(shard.resource);
+    return keyMaps?.isPreferred(shard.resource, members, nowMs, () => this.#isHeldUnderOurs(shard, nowMs)) ?? true;
+  }
+
   #standingOf(shard: Shard, elector: Elector, now: Instant): Standing {
-    const { identity, timings, roster, isWarm } = this.#options;
+    const { identity, timings, roster } = this.#options;
     const members = roster();
     const keyMaps = this.#keyMaps.get(shard.resource);
     const holder = versionOf(elector)?.record.holder ?? "";
@@ -267,13 +300,7 @@ export class Campaign {
     const absenceMs = (): number => this.#absenceMs(now.monotonicMs);
     return {
       leaves: this.#leaving,
-      contends:
-        leads ||
-        (isWarm(shard.resource) &&
-          (keyMaps?.isPreferred(shard.resource, members, now.monotonicMs, () =>
-            this.#isHeldUnderOurs(shard, now.monotonicMs),
-          ) ??
-            true)),
+      contends: leads || this.#mayContend(shard, holder, now.monotonicMs),
       mayClaim: this.#claims.mayClaim,
       mayOpen: (keyMaps?.freeFromMs(now.monotonicMs) ?? Number.NEGATIVE_INFINITY) <= now.monotonicMs,
       target: this.#targetOf(shard, elector, now),

@@ -1,5 +1,6 @@
 import { compareResourceVersions, isResourceVersion } from "../kube/resource-version.ts";
-import { LABEL_ROLE } from "../lease/names.ts";
+import { observeFreeze } from "../lease/intents.ts";
+import { controlLeaseName, LABEL_ROLE } from "../lease/names.ts";
 import type { LeaseVersion } from "../lease/record.ts";
 import type { LeaseFeedEvent, LeaseWatch } from "../lease/store.ts";
 import type { MemberKeeper } from "../membership/keeper.ts";
@@ -9,6 +10,7 @@ import {
   isLive,
   keepMembers,
   observeMember,
+  planStateOf,
   type Roster,
   standingOf,
 } from "../membership/roster.ts";
@@ -17,6 +19,7 @@ import { ElectorateError } from "../runtime/errors.ts";
 import type { Campaign } from "./campaign.ts";
 
 export interface DeskOptions {
+  readonly coordinator: string;
   readonly watch: LeaseWatch;
   readonly keeper: MemberKeeper;
   readonly clock: Clock;
@@ -36,6 +39,8 @@ export class Desk {
   #judged: Roster = EMPTY_ROSTER;
   #standing = "";
   #receivers: ReadonlySet<string> = new Set();
+  #wishes = "";
+  #freeze: string | undefined;
   #position: string | undefined;
 
   constructor(options: DeskOptions) {
@@ -44,6 +49,11 @@ export class Desk {
 
   get roster(): Roster {
     return this.#roster;
+  }
+
+  /** True while somebody asks that nothing moves without need. */
+  get isFrozen(): boolean {
+    return this.#freeze !== undefined;
   }
 
   /** True once the first list is complete. */
@@ -65,8 +75,7 @@ export class Desk {
   async run(campaign: Campaign, signal: AbortSignal, collision?: ElectorateError): Promise<void> {
     this.#campaign = campaign;
     for await (const event of this.#options.watch.events(signal)) {
-      const nobodyWasHere = event.type === "snapshot" && event.versions.length === 0;
-      if (collision !== undefined && !this.isListed && nobodyWasHere) throw collision;
+      if (collision !== undefined && !this.isListed && showsNobody(event)) throw collision;
       this.#take(event, campaign);
       this.#options.changed();
     }
@@ -101,9 +110,16 @@ export class Desk {
       default:
         event satisfies never;
     }
+    this.#noteFreeze(event, campaign);
     // Our own member Lease is written only after the first list, so an empty one says that nobody was ever here.
-    campaign.apply(event, firstList && event.type === "snapshot" && event.versions.length === 0);
+    campaign.apply(event, firstList && showsNobody(event));
     this.#noteStanding(nowMs);
+  }
+
+  #noteFreeze(event: LeaseFeedEvent, campaign: Campaign): void {
+    const before = this.isFrozen;
+    this.#freeze = observeFreeze(this.#freeze, event, controlLeaseName(this.#options.coordinator));
+    if (this.isFrozen !== before) campaign.note("wish");
   }
 
   /** A renewal changes nobody's standing; a member that came, went or says something else does. */
@@ -116,7 +132,10 @@ export class Desk {
     const receivers = receiversOf(this.#roster, nowMs);
     const left = [...this.#receivers].some((identity) => !receivers.has(identity));
     this.#receivers = receivers;
-    this.#campaign?.noteMembers(left ? "left" : "joined");
+    const wishes = wishesOf(this.#roster);
+    const wish = wishes !== this.#wishes;
+    this.#wishes = wishes;
+    this.#campaign?.note(wish ? "wish" : left ? "left" : "joined");
   }
 
   #advance(event: LeaseFeedEvent): void {
@@ -135,8 +154,19 @@ export class Desk {
 
 /** Members that shards can be given to. */
 function receiversOf(roster: Roster, nowMs: number): ReadonlySet<string> {
-  const ready = [...roster.values()].filter((member) => member.state === "ready" && isLive(member, nowMs));
+  const ready = [...roster.values()].filter((member) => planStateOf(member) === "ready" && isLive(member, nowMs));
   return new Set(ready.map(({ identity }) => identity));
+}
+
+/** What is asked of members, all in one text. */
+function wishesOf(roster: Roster): string {
+  const asked = [...roster.values()].filter(({ intent }) => intent !== undefined);
+  return asked.map(({ identity, intent }) => `${identity} ${intent}`).join("\n");
+}
+
+/** A list in which no replica of this coordinator has left a trace; what people asked for before there was one is none. */
+function showsNobody(event: LeaseFeedEvent): boolean {
+  return event.type === "snapshot" && event.versions.every(({ labels }) => labels[LABEL_ROLE] === "control");
 }
 
 function isMember(version: LeaseVersion): boolean {

@@ -1,4 +1,4 @@
-import type { MemberTraits } from "../config/settings.ts";
+import type { MemberTraits, PlacementSettings } from "../config/settings.ts";
 import type { LeaseTimings } from "../config/timings.ts";
 import { ANNOTATION_STATE, type Identity, type Shard } from "../lease/names.ts";
 import { type OpenLeaseStoreOptions, openLeaseStore } from "../lease/open-store.ts";
@@ -21,6 +21,7 @@ export interface TenureOptions extends Omit<OpenLeaseStoreOptions, "retryPeriodM
   readonly identity: Identity;
   readonly timings: LeaseTimings;
   readonly traits: MemberTraits;
+  readonly placement: PlacementSettings;
   readonly shards: readonly Shard[];
   readonly lifeOf: LifeOf;
 }
@@ -57,6 +58,7 @@ export class Tenure implements Regime {
       acknowledged: (resourceVersion, sentMs) => acknowledged.note(resourceVersion, sentMs),
     });
     this.#desk = new Desk({
+      coordinator: options.coordinator,
       watch: this.#store.watch(),
       keeper: this.#keeper,
       clock,
@@ -72,6 +74,7 @@ export class Tenure implements Regime {
       shards,
       lifeOf,
       roster: () => this.#desk.roster,
+      isFrozen: () => this.#desk.isFrozen,
       isWarm: (resource) => this.#warm.has(resource),
       changed,
     });

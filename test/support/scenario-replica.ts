@@ -1,4 +1,4 @@
-import type { MemberTraits } from "../../src/config/settings.ts";
+import type { MemberTraits, PlacementSettings } from "../../src/config/settings.ts";
 import type { LeaseTimings } from "../../src/config/timings.ts";
 import { Acknowledged } from "../../src/election/acknowledged.ts";
 import { Campaign } from "../../src/election/campaign.ts";
@@ -7,7 +7,7 @@ import { Desk } from "../../src/election/desk.ts";
 import type { Term } from "../../src/election/term.ts";
 import type { MemoryLeases } from "../../src/lease/memory.ts";
 import { MemoryLeaseStore } from "../../src/lease/memory-store.ts";
-import { createIdentity, type Identity, type Shard } from "../../src/lease/names.ts";
+import type { Identity, Shard } from "../../src/lease/names.ts";
 import { MemberKeeper } from "../../src/membership/keeper.ts";
 import type { Clock, Timer } from "../../src/runtime/clock.ts";
 import { GateClock } from "../../src/runtime/gate-clock.ts";
@@ -33,6 +33,7 @@ export const LONG_TIMINGS: LeaseTimings = {
   quiesceMs: 8_000,
 };
 
+export const PLACEMENT: PlacementSettings = { rolloutWindowMs: 600_000, respread: undefined };
 export const PLAIN: MemberTraits = { weight: 1, zone: "", version: "" };
 export const COORDINATOR = "shop";
 
@@ -124,7 +125,7 @@ export class Replica {
   busy = false;
 
   constructor(
-    name: string,
+    identity: Identity,
     leases: MemoryLeases,
     clock: VirtualClock,
     shards: readonly Shard[],
@@ -133,7 +134,7 @@ export class Replica {
     timings: LeaseTimings = TIMINGS,
   ) {
     this.#clock = new MortalClock(clock);
-    this.identity = createIdentity(name, `uuid-of-${name}`);
+    this.identity = identity;
     this.link = new LeaseLink(new MemoryLeaseStore(leases, COORDINATOR), this.#clock, timings.retryPeriodMs);
     const gateClock = new GateClock(this.#clock);
     const acknowledged = new Acknowledged(timings.renewDeadlineMs);
@@ -156,6 +157,7 @@ export class Replica {
     });
     const { durationMs: leaseDurationMs } = timings;
     this.desk = new Desk({
+      coordinator: COORDINATOR,
       watch: this.link.watch(),
       keeper: this.keeper,
       clock: this.#clock,
@@ -173,6 +175,8 @@ export class Replica {
         return work;
       },
       roster: () => this.desk.roster,
+      isFrozen: () => this.desk.isFrozen,
+      placement: PLACEMENT,
       isWarm: (resource) => this.#warm.has(resource),
       changed,
     });
