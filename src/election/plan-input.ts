@@ -8,6 +8,9 @@ import type { PlanMember } from "../placement/fleet.ts";
 import type { PlanOptions, PlanShard } from "../placement/standing.ts";
 import { isHeldNow, type Observation } from "./observation.ts";
 
+/** What the plan must know of a shard, to whoever asks for one. */
+export type PlannedShard = Omit<Shard, "bucket">;
+
 /** What one replica knows when it plans. */
 export interface PlanSituation {
   readonly monotonicMs: number;
@@ -17,8 +20,8 @@ export interface PlanSituation {
   readonly live: readonly Member[];
   /** Identities of all members that have a Lease, dead or alive. */
   readonly known: ReadonlySet<string>;
-  readonly shards: readonly Shard[];
-  readonly observationOf: (shard: Shard) => Observation | undefined;
+  readonly shards: readonly PlannedShard[];
+  readonly observationOf: (shard: PlannedShard) => Observation | undefined;
   readonly isFrozen: boolean;
   readonly attendance: Attendance;
   readonly rollout: Rollout;

@@ -6,7 +6,7 @@ import { isLive, type Member, planStateOf, type Roster } from "../membership/ros
 import { plan, targetOf } from "../placement/plan.ts";
 import type { Clock, Timer } from "../runtime/clock.ts";
 import type { Elector, Target } from "./elector-state.ts";
-import { type PlanInput, planInput } from "./plan-input.ts";
+import { type PlanInput, type PlannedShard, planInput } from "./plan-input.ts";
 import type { PlanNotices } from "./plan-notices.ts";
 
 export interface TargetsOptions {
@@ -14,7 +14,7 @@ export interface TargetsOptions {
   readonly clock: Clock;
   readonly shards: readonly Shard[];
   readonly roster: () => Roster;
-  readonly electorOf: (shard: Shard) => Elector | undefined;
+  readonly electorOf: (shard: PlannedShard) => Elector | undefined;
   /** True while somebody asks that nothing moves without need. */
   readonly isFrozen: () => boolean;
   readonly placement: PlacementSettings;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { type Observation, observeVersion, UNSEEN } from "../../../src/election/observation.ts";
 import { type PlanSituation, planInput } from "../../../src/election/plan-input.ts";
-import { ANNOTATION_PIN, type Shard, shardsOf } from "../../../src/lease/names.ts";
+import { ANNOTATION_PIN, shardsOf } from "../../../src/lease/names.ts";
 import { NOBODY_YET } from "../../../src/membership/attendance.ts";
 import { NO_ROLLOUT } from "../../../src/membership/rollout.ts";
 import type { Member } from "../../../src/membership/roster.ts";
@@ -55,8 +55,8 @@ function situation(live: readonly Member[], changes: Partial<PlanSituation> = {}
 }
 
 /** Observations by the number of the shard. */
-function seen(...observations: readonly (Observation | undefined)[]): (shard: Shard) => Observation | undefined {
-  return ({ bucket }) => observations[bucket];
+function seen(...observations: readonly (Observation | undefined)[]): PlanSituation["observationOf"] {
+  return ({ id }) => observations[SHARDS.findIndex((shard) => shard.id === id)];
 }
 
 function probationers(live: readonly Member[], ...names: readonly string[]): readonly string[] {
