@@ -7,6 +7,7 @@ import type { CoordinatorOptions, ResourceOptions } from "./options.ts";
 export function coordinatorOptions(configuration: Configuration, handlers: readonly Reconcile[]): CoordinatorOptions {
   const { coordinator, namespace, lease, drainTimeoutMs, shutdownTimeoutMs, onOverrun, leaderElection, httpAddress } =
     configuration;
+  const { weight, zone, version } = configuration;
   return {
     coordinator,
     lease,
@@ -14,6 +15,9 @@ export function coordinatorOptions(configuration: Configuration, handlers: reado
     shutdownTimeoutMs,
     onOverrun,
     leaderElection,
+    weight,
+    ...(zone === undefined ? {} : { zone }),
+    ...(version === undefined ? {} : { version }),
     ...(namespace === undefined ? {} : { namespace }),
     ...(httpAddress === undefined ? {} : { http: { address: httpAddress } }),
     resources: configuration.resources.map((resource, index) => {

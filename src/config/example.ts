@@ -12,6 +12,9 @@ onOverrun: exit              # work that outlives its Lease ends the process; re
 leaderElection: shards       # none: no Lease at all, this replica works on everything
 http:
   address: "0.0.0.0:8080"    # livez, readyz, metrics; "none" serves nothing
+weight: 1                    # share of the load beside other replicas
+zone: eu-1a                  # buckets of one resource are spread over zones; left out: ELECTORATE_ZONE
+version: v1.4.2              # while two are alive, shards move to the newer only; left out: POD_TEMPLATE_HASH
 resources:
   - resource: configmaps     # plural[.group][/version], as kubectl takes it; found by discovery
     namespaces: [default]    # left out: all

@@ -19,6 +19,10 @@ export interface Configuration {
   readonly leaderElection: "shards" | "none";
   /** `undefined`: nothing is served. */
   readonly httpAddress: string | undefined;
+  readonly weight: number;
+  /** `undefined`: from the environment. */
+  readonly zone: string | undefined;
+  readonly version: string | undefined;
   readonly resources: readonly ResourceConfiguration[];
 }
 
@@ -126,6 +130,9 @@ function configurationOf(input: ConfigurationInput, placeOf: (path: Path) => str
     onOverrun,
     leaderElection,
     httpAddress: http.address === NO_ADDRESS ? undefined : http.address,
+    weight: input.weight,
+    zone: input.zone,
+    version: input.version,
     resources: input.resources.map(
       ({ resource, namespaces, labelSelector, fieldSelector, metadataOnly, buckets, workers, handler }, index) => {
         const { file, exportName } = splitHandler(handler);

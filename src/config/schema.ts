@@ -11,6 +11,8 @@ import { fieldSelectorProblem, labelSelectorProblem } from "./selectors.ts";
  */
 
 const MOST_WORKERS = 1_000;
+const MOST_WEIGHT = 1_000;
+const LONGEST_TRAIT = 253;
 
 /** Serves nothing when given as `http.address`. */
 export const NO_ADDRESS = "none";
@@ -60,6 +62,15 @@ function wholeNumber(most: number, what: string) {
   return z.number({ error: wanted(description) }).superRefine((value, context) => {
     if (Number.isInteger(value) && value >= 1 && value <= most) return;
     context.addIssue({ code: "custom", message: `must be ${description}, but is ${value}` });
+  });
+}
+
+/** What a member says of itself in an annotation. */
+function trait(description: string) {
+  return text(description, (value) => {
+    if (value.trim() === "") return "is empty; leave the key out to have it from the environment";
+    if (value.length <= LONGEST_TRAIT) return undefined;
+    return `must be at most ${LONGEST_TRAIT} characters, but has ${value.length}; choose a shorter one`;
   });
 }
 
@@ -154,6 +165,17 @@ export const configurationSchema = z.strictObject(
       .default("shards")
       .describe("none uses no Lease at all: this replica works on everything."),
     http: httpSchema.prefault({}),
+    weight: wholeNumber(MOST_WEIGHT, "shares")
+      .default(1)
+      .describe("Share of the load that this replica is to carry beside others."),
+    zone: trait("the name of a zone such as eu-1a")
+      .optional()
+      .describe("Where it runs: buckets of one resource are spread over zones. Left out: ELECTORATE_ZONE."),
+    version: trait("the name of a release such as v1.4.2")
+      .optional()
+      .describe(
+        "Which release it runs: while two are alive, shards move to the newer only. Left out: POD_TEMPLATE_HASH.",
+      ),
     resources: z.array(resourceSchema, { error: wanted("a list of resources") }).superRefine((resources, context) => {
       if (resources.length === 0)
         context.addIssue({ code: "custom", message: "is an empty list; name at least one resource with its handler" });

@@ -19,6 +19,7 @@ import {
   takeableFromMs,
   UNSEEN,
 } from "./observation.ts";
+import { hasLiveOwner } from "./outages.ts";
 import { rankOf } from "./ranking.ts";
 import { Targets } from "./targets.ts";
 
@@ -146,17 +147,19 @@ export class Campaign {
   sample(): void {
     const { clock, identity, telemetry } = this.#options;
     const nowMs = clock.monotonicMs();
-    for (const [resource, keyMaps] of this.#keyMaps) {
+    for (const resource of this.#keyMaps.keys()) {
       const contenders = [...this.#contenders.values()].filter(({ shard }) => shard.resource === resource);
-      const unowned = contenders.filter(
-        ({ elector, term }) =>
-          term === undefined &&
-          !(isHeldNow(elector.observation, nowMs) && versionOf(elector)?.record.holder !== identity),
-      ).length;
+      const unowned = contenders.filter((contender) => !hasLiveOwner(contender, identity, nowMs)).length;
       telemetry.meter.set("electorate_shards_unowned", { resource }, unowned);
-      const blocked = keyMaps.freeFromMs(nowMs) > nowMs ? unowned : 0;
+      const blocked = this.isBlocked(resource) ? unowned : 0;
       telemetry.meter.set("electorate_shards_blocked", { resource }, blocked);
     }
+  }
+
+  /** True while shards of the resource wait for those who hold its keys under another key map. */
+  isBlocked(resource: string): boolean {
+    const nowMs = this.#options.clock.monotonicMs();
+    return (this.#keyMaps.get(resource)?.freeFromMs(nowMs) ?? nowMs) > nowMs;
   }
 
   #applySnapshot(versions: readonly LeaseVersion[], firstInstall: boolean): void {

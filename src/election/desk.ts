@@ -21,6 +21,8 @@ export interface DeskOptions {
   readonly keeper: MemberKeeper;
   readonly clock: Clock;
   readonly leaseDurationMs: number;
+  /** Told of each event, once members and shards have taken it in. */
+  seen(event: LeaseFeedEvent): void;
   /** Something that others may wait for has changed. */
   changed(): void;
 }
@@ -68,6 +70,7 @@ export class Desk {
       const nobodyWasHere = event.type === "snapshot" && event.versions.length === 0;
       if (collision !== undefined && !this.isListed && nobodyWasHere) throw collision;
       this.#take(event, campaign);
+      this.#options.seen(event);
       this.#options.changed();
     }
   }

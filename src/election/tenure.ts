@@ -1,5 +1,6 @@
 import type { MemberTraits } from "../config/settings.ts";
 import type { LeaseTimings } from "../config/timings.ts";
+import { LeaseEvents } from "../lease/events.ts";
 import { ANNOTATION_STATE, type Identity, type Shard } from "../lease/names.ts";
 import { type OpenLeaseStoreOptions, openLeaseStore } from "../lease/open-store.ts";
 import type { LeaseStore } from "../lease/store.ts";
@@ -12,8 +13,11 @@ import { GateClock } from "../runtime/gate-clock.ts";
 import { Scope } from "../runtime/scope.ts";
 import { Acknowledged } from "./acknowledged.ts";
 import { Campaign } from "./campaign.ts";
+import { Collector } from "./collector.ts";
 import { foreignName, type LifeOf } from "./contender.ts";
 import { Desk } from "./desk.ts";
+import { versionOf } from "./elector-state.ts";
+import { OutageWatch } from "./outage-watch.ts";
 import type { Regime } from "./regime.ts";
 import type { Term } from "./term.ts";
 
@@ -21,6 +25,8 @@ export interface TenureOptions extends Omit<OpenLeaseStoreOptions, "retryPeriodM
   readonly identity: Identity;
   readonly timings: LeaseTimings;
   readonly traits: MemberTraits;
+  /** Where this replica serves `/metrics`; empty when it serves nothing. */
+  readonly address: string;
   readonly shards: readonly Shard[];
   readonly lifeOf: LifeOf;
 }
@@ -40,6 +46,9 @@ export class Tenure implements Regime {
   readonly #desk: Desk;
   readonly #campaign: Campaign;
   readonly #gateClock: GateClock;
+  readonly #acknowledged: Acknowledged;
+  readonly #collector: Collector;
+  readonly #outages: OutageWatch;
   /** Ends with the last release; renewals need it until then. */
   readonly #scope = new Scope();
 
@@ -50,6 +59,7 @@ export class Tenure implements Regime {
     const changed = (): void => this.#condition.changed();
     this.#store = openLeaseStore({ ...options, ...timings });
     const acknowledged = new Acknowledged(timings.renewDeadlineMs);
+    this.#acknowledged = acknowledged;
     this.#keeper = new MemberKeeper({
       ...options,
       store: this.#store,
@@ -61,6 +71,7 @@ export class Tenure implements Regime {
       keeper: this.#keeper,
       clock,
       leaseDurationMs: timings.durationMs,
+      seen: (event) => this.#collector.apply(event),
       changed,
     });
     this.#campaign = new Campaign({
@@ -74,6 +85,27 @@ export class Tenure implements Regime {
       roster: () => this.#desk.roster,
       isWarm: (resource) => this.#warm.has(resource),
       changed,
+    });
+    const view = {
+      identity: options.identity.text,
+      leaseDurationMs: timings.durationMs,
+      roster: () => this.#desk.roster,
+      isFresh: () => this.#isFresh(),
+    };
+    this.#collector = new Collector({
+      ...options,
+      ...view,
+      store: this.#store,
+      ownLeases: new Set(shards.map(({ leaseName }) => leaseName)),
+      holders: () => [...this.#campaign.contenders].map(({ elector }) => versionOf(elector)?.record.holder ?? ""),
+    });
+    const events = new LeaseEvents({ ...options, identity: view.identity, deadlineMs: timings.retryPeriodMs });
+    this.#outages = new OutageWatch({
+      ...options,
+      ...view,
+      contenders: [...this.#campaign.contenders],
+      isBlocked: (resource) => this.#campaign.isBlocked(resource),
+      tell: (event) => void events.tell(event),
     });
   }
 
@@ -89,6 +121,7 @@ export class Tenure implements Regime {
       telemetry.meter.set("electorate_members", { state }, live.filter((member) => member.state === state).length);
     }
     this.#campaign.sample();
+    this.#outages.sample();
   }
 
   /** Aborts when the tenure cannot go on; `end` then says why. */
@@ -105,6 +138,10 @@ export class Tenure implements Regime {
     this.#scope.run(async (signal) => {
       await this.#condition.until(() => this.#desk.isListed, signal);
       await this.#keeper.run(signal);
+    });
+    this.#scope.run(async (signal) => {
+      await this.#condition.until(() => this.#desk.isListed, signal);
+      await Promise.all([this.#collector.run(signal), this.#outages.run(signal)]);
     });
   }
 
@@ -139,6 +176,12 @@ export class Tenure implements Regime {
   async end(reason: string): Promise<void> {
     this.#campaign.abandon(reason);
     await this.#scope.close();
+  }
+
+  /** True while the watch is not far behind: it has shown a write of ours that is not old. */
+  #isFresh(): boolean {
+    const echoed = this.#desk.own?.resourceVersion ?? "";
+    return this.#acknowledged.isRecent(echoed, this.#gateClock.latestMs());
   }
 
   #isMarked(): boolean {

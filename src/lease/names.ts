@@ -7,7 +7,7 @@ import { ElectorateError } from "../runtime/errors.ts";
 export const LABEL_COORDINATOR = "electorate.dev/coordinator";
 export const LABEL_ROLE = "electorate.dev/role";
 export const LABEL_RESOURCE = "electorate.dev/resource";
-const LABEL_BUCKET = "electorate.dev/bucket";
+export const LABEL_BUCKET = "electorate.dev/bucket";
 
 /** Full name of the resource, because a label holds 63 characters at most. */
 export const ANNOTATION_RESOURCE = "electorate.dev/resource";
@@ -25,6 +25,8 @@ export const ANNOTATION_WEIGHT = "electorate.dev/weight";
 export const ANNOTATION_ZONE = "electorate.dev/zone";
 /** Which release a member runs: the hash of its pod template, or what the configuration says. */
 export const ANNOTATION_VERSION = "electorate.dev/version";
+/** Where a member serves `/metrics`, as `host:port`; empty when it serves nothing. */
+export const ANNOTATION_ADDRESS = "electorate.dev/address";
 /** How this shard Lease is kept alive: `per-shard` or `per-member`. */
 export const ANNOTATION_RENEWAL = "electorate.dev/renewal";
 /** Epoch of the holder's term, from its second write on: the first one is the epoch. */
@@ -62,7 +64,7 @@ function bucketText(bucket: number): string {
   return String(bucket).padStart(2, "0");
 }
 
-function shardId(resource: string, bucket: number): string {
+export function shardId(resource: string, bucket: number): string {
   return `${resource}-${bucketText(bucket)}`;
 }
 

@@ -1,6 +1,7 @@
 import type { MemberTraits } from "../config/settings.ts";
 import type { LeaseTimings } from "../config/timings.ts";
 import {
+  ANNOTATION_ADDRESS,
   ANNOTATION_IDENTITY,
   ANNOTATION_PROTOCOL,
   ANNOTATION_RESOURCES,
@@ -27,6 +28,8 @@ export interface MemberKeeperOptions {
   readonly identity: Identity;
   readonly timings: LeaseTimings;
   readonly traits: MemberTraits;
+  /** Where this replica serves `/metrics`, for people and programs; empty when it serves nothing. */
+  readonly address: string;
   readonly store: LeaseStore;
   readonly clock: Clock;
   readonly telemetry: Telemetry;
@@ -142,7 +145,7 @@ export class MemberKeeper {
   }
 
   #change(): LeaseChange {
-    const { coordinator, identity, timings, clock, traits } = this.#options;
+    const { coordinator, identity, timings, clock, traits, address } = this.#options;
     this.#renewTime = nextRenewTime(clock.wallMs(), this.#version?.record.renewTime ?? this.#renewTime);
     return {
       record: {
@@ -160,6 +163,7 @@ export class MemberKeeper {
         [ANNOTATION_WEIGHT]: String(traits.weight),
         [ANNOTATION_ZONE]: traits.zone,
         [ANNOTATION_VERSION]: traits.version,
+        [ANNOTATION_ADDRESS]: address === "" ? null : address,
         [ANNOTATION_RESOURCES]: JSON.stringify(this.#resources),
       },
     };

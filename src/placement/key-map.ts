@@ -45,12 +45,22 @@ export function createKeyMap(buckets: number): KeyMap {
   const known = built.get(buckets);
   if (known !== undefined) return known;
   const keyMap: KeyMap = {
-    id: `${ALGORITHM}/${buckets}`,
+    id: idOf(buckets),
     count: buckets,
     bucketOf: buckets === 1 ? () => 0 : ringLookup(buckets),
   };
   built.set(buckets, keyMap);
   return keyMap;
+}
+
+/** How many buckets the key map of an id has, of whatever algorithm; `undefined` for a text that is no such id. */
+export function bucketCountOf(id: string): number | undefined {
+  const count = Number(/^[^/]+\/(\d{1,9})$/.exec(id)?.[1] ?? 0);
+  return count > 0 ? count : undefined;
+}
+
+function idOf(buckets: number): string {
+  return `${ALGORITHM}/${buckets}`;
 }
 
 /**

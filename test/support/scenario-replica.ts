@@ -2,9 +2,13 @@ import type { MemberTraits } from "../../src/config/settings.ts";
 import type { LeaseTimings } from "../../src/config/timings.ts";
 import { Acknowledged } from "../../src/election/acknowledged.ts";
 import { Campaign } from "../../src/election/campaign.ts";
+import { Collector } from "../../src/election/collector.ts";
 import type { LifeOwner, ShardLife } from "../../src/election/contender.ts";
 import { Desk } from "../../src/election/desk.ts";
+import { versionOf } from "../../src/election/elector-state.ts";
+import { OutageWatch } from "../../src/election/outage-watch.ts";
 import type { Term } from "../../src/election/term.ts";
+import type { LeaseEvent } from "../../src/lease/events.ts";
 import type { MemoryLeases } from "../../src/lease/memory.ts";
 import { MemoryLeaseStore } from "../../src/lease/memory-store.ts";
 import { createIdentity, type Identity, type Shard } from "../../src/lease/names.ts";
@@ -117,6 +121,9 @@ export class Replica {
   readonly campaign: Campaign;
   readonly keeper: MemberKeeper;
   readonly desk: Desk;
+  /** Events that it sent. */
+  readonly told: LeaseEvent[] = [];
+  readonly #collector: Collector;
   readonly #clock: MortalClock;
   readonly #warm = new Set<string>();
   readonly #works: Work[] = [];
@@ -152,6 +159,7 @@ export class Replica {
       ...shared,
       identity: this.identity,
       traits,
+      address: "",
       acknowledged: (resourceVersion, sentMs) => acknowledged.note(resourceVersion, sentMs),
     });
     const { durationMs: leaseDurationMs } = timings;
@@ -160,6 +168,7 @@ export class Replica {
       keeper: this.keeper,
       clock: this.#clock,
       leaseDurationMs,
+      seen: (event) => this.#collector.apply(event),
       changed,
     });
     this.campaign = new Campaign({
@@ -176,7 +185,26 @@ export class Replica {
       isWarm: (resource) => this.#warm.has(resource),
       changed,
     });
+    const view = {
+      ...shared,
+      identity: this.identity.text,
+      leaseDurationMs,
+      roster: () => this.desk.roster,
+      isFresh: () => acknowledged.isRecent(this.desk.own?.resourceVersion ?? "", gateClock.latestMs()),
+    };
+    this.#collector = new Collector({
+      ...view,
+      ownLeases: new Set(shards.map(({ leaseName }) => leaseName)),
+      holders: () => [...this.campaign.contenders].map(({ elector }) => versionOf(elector)?.record.holder ?? ""),
+    });
+    const outages = new OutageWatch({
+      ...view,
+      contenders: [...this.campaign.contenders],
+      isBlocked: (resource) => this.campaign.isBlocked(resource),
+      tell: (event) => void this.told.push(event),
+    });
     void this.desk.run(this.campaign, this.#ended.signal);
+    for (const part of [this.#collector, outages]) void part.run(this.#ended.signal).catch(() => {});
   }
 
   warm(keyMap: string): void {

@@ -31,6 +31,7 @@ function made(wrap: (store: LeaseStore) => LeaseStore = (store) => store) {
     identity: createIdentity("pod", "u1"),
     timings: TIMINGS,
     traits: { weight: 2, zone: "here", version: "7f9c" },
+    address: "10.0.0.7:8080",
     store: link,
     clock,
     telemetry: silentTelemetry,
@@ -62,6 +63,7 @@ describe("our member Lease", () => {
         "electorate.dev/weight": "2",
         "electorate.dev/zone": "here",
         "electorate.dev/version": "7f9c",
+        "electorate.dev/address": "10.0.0.7:8080",
         "electorate.dev/resources": '{"configmaps":"ring-1/8"}',
       },
     });
