@@ -3,9 +3,11 @@ import { packageVersion } from "../kube/user-agent.ts";
 import { configCommand } from "./config.ts";
 import { demoCommand } from "./demo.ts";
 import { EXIT_CODES_HELP, EXIT_FAILED, EXIT_OK, EXIT_USAGE, exitCodeOf, failureText, flushed } from "./exit.ts";
+import { membersCommand } from "./members.ts";
 import { planCommand } from "./plan.ts";
 import { runCommand } from "./run.ts";
 import { statusCommand } from "./status.ts";
+import { whereCommand } from "./where.ts";
 
 const EXAMPLES = `
 Examples:
@@ -13,6 +15,7 @@ Examples:
   electorate config example > electorate.yaml    a configuration with every key
   electorate run --config electorate.yaml        run one replica
   electorate status --coordinator shop           which replica holds which shard
+  electorate where configmaps default/cart       whose an object is
 ${EXIT_CODES_HELP}`;
 
 /** The whole command line. Actions set `process.exitCode`; what they throw is told by {@link main}. */
@@ -27,7 +30,8 @@ function createProgram(): Command {
     .showHelpAfterError("(--help shows what there is)")
     .addHelpText("after", EXAMPLES)
     .exitOverride();
-  for (const command of [runCommand(), statusCommand(), planCommand(), configCommand(), demoCommand()]) {
+  const asking = [statusCommand(), whereCommand(), membersCommand(), planCommand()];
+  for (const command of [runCommand(), ...asking, configCommand(), demoCommand()]) {
     command.copyInheritedSettings(program);
     for (const below of command.commands) below.copyInheritedSettings(program);
     program.addCommand(command);

@@ -59,6 +59,13 @@ export function bucketCountOf(id: string): number | undefined {
   return count > 0 ? count : undefined;
 }
 
+/** The key map of an id, as a Lease carries it; `undefined` for one that this version does not know. */
+export function keyMapOf(id: string): KeyMap | undefined {
+  const count = bucketCountOf(id) ?? 0;
+  if (count < 1 || count > MOST_BUCKETS || id !== idOf(count)) return undefined;
+  return createKeyMap(count);
+}
+
 function idOf(buckets: number): string {
   return `${ALGORITHM}/${buckets}`;
 }
