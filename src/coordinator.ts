@@ -110,10 +110,10 @@ class Replica implements Coordinator {
   /** From here on shards may be taken, each as soon as its source is warm. */
   async #elect(connection: KubeConnection, address: string, scope: Scope): Promise<Regime> {
     const { namespace = connection.namespace } = this.#options;
-    const transport = connection.coordination;
+    const { coordination: transport, objects } = connection;
     const api = new KubeClient(transport, this.#own);
     const about = { settings: this.#settings, sets: this.#sets, identity: this.#identity, namespace, address };
-    const regime = await chooseRegime({ ...this.#own, ...this.#settings, ...about, transport, api }, scope);
+    const regime = await chooseRegime({ ...this.#own, ...this.#settings, ...about, transport, objects, api }, scope);
     this.#regime = regime;
     regime.start();
     for (const set of this.#sets) {

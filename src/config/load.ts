@@ -124,6 +124,7 @@ function configurationOf(input: ConfigurationInput, placeOf: (path: Path) => str
       renewDeadlineMs: lease.renewDeadline,
       retryPeriodMs: lease.retryPeriod,
       clockRatio: lease.clockRatio,
+      proofOfDeath: lease.proofOfDeath,
     },
     drainTimeoutMs: input.drainTimeout,
     shutdownTimeoutMs: input.shutdownTimeout,

@@ -87,8 +87,12 @@ const leaseSchema = z.strictObject(
       .number({ error: wanted("a number such as 1.25") })
       .default(1.25)
       .describe("The worst ratio of two replicas' clock rates that is survived."),
+    proofOfDeath: z
+      .boolean({ error: wanted("true or false") })
+      .default(false)
+      .describe("Whether the Pod of a dead member may prove its death before its Lease has expired."),
   },
-  { error: wanted("a map with duration, renewDeadline, retryPeriod and clockRatio") },
+  { error: wanted("a map with duration, renewDeadline, retryPeriod, clockRatio and proofOfDeath") },
 );
 
 const httpSchema = z.strictObject(

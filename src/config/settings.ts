@@ -13,6 +13,16 @@ export interface Settings {
   readonly leaderElection: "shards" | "none";
   readonly resources: readonly ResourceOptions[];
   readonly traits: MemberTraits;
+  /** Where this process runs, when deaths are proven by Pods. */
+  readonly pod: PodPlace | undefined;
+}
+
+export interface PodPlace {
+  readonly name: string;
+  readonly namespace: string;
+  readonly container: string;
+  /** How long this process has run. */
+  uptimeMs(): number;
 }
 
 /** What the plan knows of a replica beside its state. */
@@ -56,6 +66,7 @@ export function settingsOf(options: CoordinatorOptions): Settings {
   const weight = options.weight ?? 1;
   if (!Number.isSafeInteger(weight) || weight < 1)
     refuse("weight", `must be a whole number of at least 1, but is ${weight}`);
+  const pod = options.lease?.proofOfDeath === true ? podPlace(refuse) : undefined;
   if (options.resources.length === 0) refuse("resources", "must name at least one resource, but is empty");
   options.resources.forEach((resource, index) => {
     problems.push(...problemsOf(resource, `resources[${index}]`));
@@ -78,7 +89,22 @@ export function settingsOf(options: CoordinatorOptions): Settings {
       zone: options.zone ?? process.env.ELECTORATE_ZONE ?? "",
       version: options.version ?? process.env.POD_TEMPLATE_HASH ?? "",
     },
+    pod,
   };
+}
+
+function podPlace(refuse: (path: string, message: string) => void): PodPlace {
+  const { POD_NAME: name = "", POD_NAMESPACE: namespace = "", CONTAINER_NAME: container = "" } = process.env;
+  const missing = Object.entries({ POD_NAME: name, POD_NAMESPACE: namespace, CONTAINER_NAME: container })
+    .filter(([, value]) => value === "")
+    .map(([variable]) => variable);
+  if (missing.length > 0) {
+    refuse(
+      "lease.proofOfDeath",
+      `needs to know the container of this process: set ${missing.join(", ")} in its environment, as the Pod's manifest knows them, or turn it off`,
+    );
+  }
+  return { name, namespace, container, uptimeMs: () => process.uptime() * 1_000 };
 }
 
 function problemsOf(resource: ResourceOptions, path: string): Problem[] {

@@ -11,6 +11,11 @@ export interface LeaseSettings {
   readonly retryPeriodMs?: number;
   /** rho: the worst ratio of two replicas' clock rates that is survived. Default 1.25. */
   readonly clockRatio?: number;
+  /**
+   * Whether the Pod of a dead member may prove its death before its Lease has expired. Needs `get` and `watch` on pods, and `POD_NAME`,
+   * `POD_NAMESPACE` and `CONTAINER_NAME` in the environment. Default false.
+   */
+  readonly proofOfDeath?: boolean;
 }
 
 export interface LeaseTimings {

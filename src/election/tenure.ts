@@ -1,9 +1,10 @@
-import type { MemberTraits } from "../config/settings.ts";
+import type { MemberTraits, PodPlace } from "../config/settings.ts";
 import type { LeaseTimings } from "../config/timings.ts";
 import { LeaseEvents } from "../lease/events.ts";
 import { ANNOTATION_STATE, type Identity, type Shard } from "../lease/names.ts";
 import { type OpenLeaseStoreOptions, openLeaseStore } from "../lease/open-store.ts";
 import type { LeaseStore } from "../lease/store.ts";
+import { DeathWatch } from "../membership/death-watch.ts";
 import { MemberKeeper } from "../membership/keeper.ts";
 import { isLive } from "../membership/roster.ts";
 import { sleep } from "../runtime/clock.ts";
@@ -13,13 +14,11 @@ import { GateClock } from "../runtime/gate-clock.ts";
 import { Scope } from "../runtime/scope.ts";
 import { Acknowledged } from "./acknowledged.ts";
 import { Campaign } from "./campaign.ts";
-import { Collector } from "./collector.ts";
 import { foreignName, type LifeOf } from "./contender.ts";
 import { Desk } from "./desk.ts";
-import { versionOf } from "./elector-state.ts";
-import { OutageWatch } from "./outage-watch.ts";
 import type { Regime } from "./regime.ts";
 import type { Term } from "./term.ts";
+import { Upkeep } from "./upkeep.ts";
 
 export interface TenureOptions extends Omit<OpenLeaseStoreOptions, "retryPeriodMs" | "renewDeadlineMs"> {
   readonly identity: Identity;
@@ -27,6 +26,10 @@ export interface TenureOptions extends Omit<OpenLeaseStoreOptions, "retryPeriodM
   readonly traits: MemberTraits;
   /** Where this replica serves `/metrics`; empty when it serves nothing. */
   readonly address: string;
+  /** Where this process runs, when deaths are to be proven by Pods. */
+  readonly pod: PodPlace | undefined;
+  /** For Pods; the coordination traffic's own is for Leases alone. */
+  readonly objects: OpenLeaseStoreOptions["transport"];
   readonly shards: readonly Shard[];
   readonly lifeOf: LifeOf;
 }
@@ -46,20 +49,18 @@ export class Tenure implements Regime {
   readonly #desk: Desk;
   readonly #campaign: Campaign;
   readonly #gateClock: GateClock;
-  readonly #acknowledged: Acknowledged;
-  readonly #collector: Collector;
-  readonly #outages: OutageWatch;
+  readonly #upkeep: Upkeep;
+  readonly #deaths: DeathWatch | undefined;
   /** Ends with the last release; renewals need it until then. */
   readonly #scope = new Scope();
 
   constructor(options: TenureOptions) {
     this.#options = options;
-    const { clock, timings, shards, lifeOf } = options;
+    const { identity, clock, timings, shards, lifeOf } = options;
     this.#gateClock = new GateClock(clock);
     const changed = (): void => this.#condition.changed();
     this.#store = openLeaseStore({ ...options, ...timings });
     const acknowledged = new Acknowledged(timings.renewDeadlineMs);
-    this.#acknowledged = acknowledged;
     this.#keeper = new MemberKeeper({
       ...options,
       store: this.#store,
@@ -71,12 +72,12 @@ export class Tenure implements Regime {
       keeper: this.#keeper,
       clock,
       leaseDurationMs: timings.durationMs,
-      seen: (event) => this.#collector.apply(event),
+      seen: (event) => this.#upkeep.apply(event),
       changed,
     });
     this.#campaign = new Campaign({
       ...options,
-      identity: options.identity.text,
+      identity: identity.text,
       store: this.#store,
       gateClock: this.#gateClock,
       acknowledged,
@@ -86,26 +87,31 @@ export class Tenure implements Regime {
       isWarm: (resource) => this.#warm.has(resource),
       changed,
     });
-    const view = {
-      identity: options.identity.text,
+    const events = new LeaseEvents({ ...options, identity: identity.text, deadlineMs: timings.retryPeriodMs });
+    this.#upkeep = new Upkeep({
+      ...options,
+      identity: identity.text,
       leaseDurationMs: timings.durationMs,
-      roster: () => this.#desk.roster,
-      isFresh: () => this.#isFresh(),
-    };
-    this.#collector = new Collector({
-      ...options,
-      ...view,
+      desk: this.#desk,
+      campaign: this.#campaign,
+      acknowledged,
       store: this.#store,
-      ownLeases: new Set(shards.map(({ leaseName }) => leaseName)),
-      holders: () => [...this.#campaign.contenders].map(({ elector }) => versionOf(elector)?.record.holder ?? ""),
-    });
-    const events = new LeaseEvents({ ...options, identity: view.identity, deadlineMs: timings.retryPeriodMs });
-    this.#outages = new OutageWatch({
-      ...options,
-      ...view,
-      contenders: [...this.#campaign.contenders],
-      isBlocked: (resource) => this.#campaign.isBlocked(resource),
+      gateClock: this.#gateClock,
       tell: (event) => void events.tell(event),
+    });
+    this.#deaths = this.#watchDeaths(options);
+  }
+
+  /** Where deaths are to be proven by Pods. */
+  #watchDeaths({ pod, objects, ...options }: TenureOptions): DeathWatch | undefined {
+    if (pod === undefined) return undefined;
+    return new DeathWatch({
+      ...options,
+      pod,
+      transport: objects,
+      roster: () => this.#desk.roster,
+      claimed: (container) => this.#keeper.claim(container),
+      changed: () => this.#campaign.poke(),
     });
   }
 
@@ -121,7 +127,7 @@ export class Tenure implements Regime {
       telemetry.meter.set("electorate_members", { state }, live.filter((member) => member.state === state).length);
     }
     this.#campaign.sample();
-    this.#outages.sample();
+    this.#upkeep.sample();
   }
 
   /** Aborts when the tenure cannot go on; `end` then says why. */
@@ -139,9 +145,11 @@ export class Tenure implements Regime {
       await this.#condition.until(() => this.#desk.isListed, signal);
       await this.#keeper.run(signal);
     });
+    const deaths = this.#deaths;
+    if (deaths !== undefined) this.#scope.run((signal) => deaths.run(signal));
     this.#scope.run(async (signal) => {
       await this.#condition.until(() => this.#desk.isListed, signal);
-      await Promise.all([this.#collector.run(signal), this.#outages.run(signal)]);
+      await this.#upkeep.run(signal);
     });
   }
 
@@ -176,12 +184,6 @@ export class Tenure implements Regime {
   async end(reason: string): Promise<void> {
     this.#campaign.abandon(reason);
     await this.#scope.close();
-  }
-
-  /** True while the watch is not far behind: it has shown a write of ours that is not old. */
-  #isFresh(): boolean {
-    const echoed = this.#desk.own?.resourceVersion ?? "";
-    return this.#acknowledged.isRecent(echoed, this.#gateClock.latestMs());
   }
 
   #isMarked(): boolean {

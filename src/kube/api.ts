@@ -55,6 +55,8 @@ export const EVENTS: ApiResource = {
   namespaced: true,
 };
 
+export const PODS: ApiResource = { group: "", version: "v1", plural: "pods", kind: "Pod", namespaced: true };
+
 /** Which objects of a resource are meant; all when empty. */
 export interface Selection {
   /** All namespaces when left out. */

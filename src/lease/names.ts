@@ -27,6 +27,8 @@ export const ANNOTATION_ZONE = "electorate.dev/zone";
 export const ANNOTATION_VERSION = "electorate.dev/version";
 /** Where a member serves `/metrics`, as `host:port`; empty when it serves nothing. */
 export const ANNOTATION_ADDRESS = "electorate.dev/address";
+/** `<pod uid>/<container>/<container id>`: where a member runs, by which others can see that it is dead. */
+export const ANNOTATION_CONTAINER = "electorate.dev/container";
 /** What an operator wants of a member: `drain` or `cordon`. */
 export const ANNOTATION_INTENT = "electorate.dev/intent";
 /** How this shard Lease is kept alive: `per-shard` or `per-member`. */

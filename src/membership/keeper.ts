@@ -2,6 +2,7 @@ import type { MemberTraits } from "../config/settings.ts";
 import type { LeaseTimings } from "../config/timings.ts";
 import {
   ANNOTATION_ADDRESS,
+  ANNOTATION_CONTAINER,
   ANNOTATION_IDENTITY,
   ANNOTATION_PROTOCOL,
   ANNOTATION_RESOURCES,
@@ -50,6 +51,7 @@ export class MemberKeeper {
   readonly #options: MemberKeeperOptions;
   #state: "ready" | "draining" = "ready";
   #resources: Readonly<Record<string, string>> = {};
+  #container: string | null = null;
   #version: LeaseVersion | undefined;
   #renewTime = "";
   #wake = new AbortController();
@@ -63,6 +65,12 @@ export class MemberKeeper {
   /** This replica's source of `resource` has its first list complete. */
   announce(resource: string, keyMap: string): void {
     this.#resources = { ...this.#resources, [resource]: keyMap };
+    this.#changed();
+  }
+
+  /** Which container this replica runs in, for others to see when it has ended. */
+  claim(container: string): void {
+    this.#container = container;
     this.#changed();
   }
 
@@ -163,6 +171,7 @@ export class MemberKeeper {
         [ANNOTATION_WEIGHT]: String(traits.weight),
         [ANNOTATION_ZONE]: traits.zone,
         [ANNOTATION_VERSION]: traits.version,
+        [ANNOTATION_CONTAINER]: this.#container,
         [ANNOTATION_ADDRESS]: address === "" ? null : address,
         [ANNOTATION_RESOURCES]: JSON.stringify(this.#resources),
       },

@@ -2,12 +2,10 @@ import type { MemberTraits } from "../../src/config/settings.ts";
 import type { LeaseTimings } from "../../src/config/timings.ts";
 import { Acknowledged } from "../../src/election/acknowledged.ts";
 import { Campaign } from "../../src/election/campaign.ts";
-import { Collector } from "../../src/election/collector.ts";
 import type { LifeOwner, ShardLife } from "../../src/election/contender.ts";
 import { Desk } from "../../src/election/desk.ts";
-import { versionOf } from "../../src/election/elector-state.ts";
-import { OutageWatch } from "../../src/election/outage-watch.ts";
 import type { Term } from "../../src/election/term.ts";
+import { Upkeep } from "../../src/election/upkeep.ts";
 import type { LeaseEvent } from "../../src/lease/events.ts";
 import type { MemoryLeases } from "../../src/lease/memory.ts";
 import { MemoryLeaseStore } from "../../src/lease/memory-store.ts";
@@ -123,7 +121,7 @@ export class Replica {
   readonly desk: Desk;
   /** Events that it sent. */
   readonly told: LeaseEvent[] = [];
-  readonly #collector: Collector;
+  readonly #upkeep: Upkeep;
   readonly #clock: MortalClock;
   readonly #warm = new Set<string>();
   readonly #works: Work[] = [];
@@ -168,7 +166,7 @@ export class Replica {
       keeper: this.keeper,
       clock: this.#clock,
       leaseDurationMs,
-      seen: (event) => this.#collector.apply(event),
+      seen: (event) => this.#upkeep.apply(event),
       changed,
     });
     this.campaign = new Campaign({
@@ -185,26 +183,18 @@ export class Replica {
       isWarm: (resource) => this.#warm.has(resource),
       changed,
     });
-    const view = {
+    this.#upkeep = new Upkeep({
       ...shared,
       identity: this.identity.text,
       leaseDurationMs,
-      roster: () => this.desk.roster,
-      isFresh: () => acknowledged.isRecent(this.desk.own?.resourceVersion ?? "", gateClock.latestMs()),
-    };
-    this.#collector = new Collector({
-      ...view,
-      ownLeases: new Set(shards.map(({ leaseName }) => leaseName)),
-      holders: () => [...this.campaign.contenders].map(({ elector }) => versionOf(elector)?.record.holder ?? ""),
-    });
-    const outages = new OutageWatch({
-      ...view,
-      contenders: [...this.campaign.contenders],
-      isBlocked: (resource) => this.campaign.isBlocked(resource),
+      shards,
+      desk: this.desk,
+      campaign: this.campaign,
+      acknowledged,
       tell: (event) => void this.told.push(event),
     });
     void this.desk.run(this.campaign, this.#ended.signal);
-    for (const part of [this.#collector, outages]) void part.run(this.#ended.signal).catch(() => {});
+    void this.#upkeep.run(this.#ended.signal).catch(() => {});
   }
 
   warm(keyMap: string): void {

@@ -85,6 +85,9 @@ describe("our member Lease", () => {
     keeper.drain();
     await clock.advance(20);
     expect(stored()?.annotations["electorate.dev/state"]).toBe("draining");
+    keeper.claim("uid/manager/containerd://1");
+    await clock.advance(20);
+    expect(stored()?.annotations["electorate.dev/container"]).toBe("uid/manager/containerd://1");
     keeper.announce("secrets", "ring-1/1");
     await clock.advance(20);
     expect(stored()?.annotations["electorate.dev/resources"]).toBe('{"secrets":"ring-1/1"}');
