@@ -1,21 +1,12 @@
-import { spawn } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { overridden } from "../../../src/cli/overrides.ts";
 import { EXAMPLE_CONFIGURATION } from "../../../src/config/example.ts";
 import { loadConfiguration } from "../../../src/config/load.ts";
-
-const MAIN = fileURLToPath(new URL("../../../src/cli/main.ts", import.meta.url));
-
-interface Ended {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
+import { type Ended, runElectorate } from "../../support/command.ts";
 
 let folder = "";
 const servers: Server[] = [];
@@ -30,20 +21,8 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-function electorate(args: readonly string[], nodeArguments: readonly string[] = []): Promise<Ended> {
-  const child = spawn(process.execPath, [...nodeArguments, MAIN, ...args], {
-    stdio: ["ignore", "pipe", "pipe"],
-    cwd: folder,
-  });
-  let stdout = "";
-  let stderr = "";
-  child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
-  child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
-  return new Promise((resolve, reject) => {
-    child.once("error", reject);
-    child.once("close", (code) => resolve({ code, stdout, stderr }));
-  });
-}
+const electorate = (args: readonly string[], nodeArguments: readonly string[] = []): Promise<Ended> =>
+  runElectorate(args, folder, nodeArguments);
 
 /** Answers every request alike, as an API server would. */
 async function apiServer(status: number, body: unknown): Promise<{ kubeconfig: string; urls: string[] }> {
