@@ -3,23 +3,19 @@ import { fileURLToPath } from "node:url";
 
 const MAIN = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
 
-/** How a run of the command ended, and what it said. */
+/** How a command ended, and all that it said. */
 export interface Ended {
   readonly code: number | null;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** Runs the command as a process of its own in `folder`. */
-export function runElectorate(
+/** Runs `electorate` as a process of its own until it ends; `nodeArguments` stand before it. */
+export function electorate(
   args: readonly string[],
-  folder: string,
-  nodeArguments: readonly string[] = [],
+  { cwd, nodeArguments = [] }: { readonly cwd?: string; readonly nodeArguments?: readonly string[] } = {},
 ): Promise<Ended> {
-  const child = spawn(process.execPath, [...nodeArguments, MAIN, ...args], {
-    stdio: ["ignore", "pipe", "pipe"],
-    cwd: folder,
-  });
+  const child = spawn(process.execPath, [...nodeArguments, MAIN, ...args], { stdio: ["ignore", "pipe", "pipe"], cwd });
   let stdout = "";
   let stderr = "";
   child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { overridden } from "../../../src/cli/overrides.ts";
 import { EXAMPLE_CONFIGURATION } from "../../../src/config/example.ts";
 import { loadConfiguration } from "../../../src/config/load.ts";
-import { type Ended, runElectorate } from "../../support/command.ts";
+import { type Ended, electorate as run } from "../../support/command.ts";
 
 let folder = "";
 const servers: Server[] = [];
@@ -21,8 +21,9 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-const electorate = (args: readonly string[], nodeArguments: readonly string[] = []): Promise<Ended> =>
-  runElectorate(args, folder, nodeArguments);
+function electorate(args: readonly string[], nodeArguments: readonly string[] = []): Promise<Ended> {
+  return run(args, { cwd: folder, nodeArguments });
+}
 
 /** Answers every request alike, as an API server would. */
 async function apiServer(status: number, body: unknown): Promise<{ kubeconfig: string; urls: string[] }> {

@@ -7,7 +7,7 @@ import { LEASES } from "../../../src/kube/api.ts";
 import { KubeClient } from "../../../src/kube/client.ts";
 import { connect } from "../../../src/kube/connection.ts";
 import { createKeyMap } from "../../../src/placement/key-map.ts";
-import { type Ended, runElectorate } from "../../support/command.ts";
+import { type Ended, electorate as run } from "../../support/command.ts";
 import { shard } from "../../support/status-leases.ts";
 
 let server: Awaited<ReturnType<typeof startApiServer>>;
@@ -47,7 +47,7 @@ afterAll(async () => {
 });
 
 const electorate = (line: string): Promise<Ended> =>
-  runElectorate([...line.split(" "), "--kubeconfig", "kubeconfig"], folder);
+  run([...line.split(" "), "--kubeconfig", "kubeconfig"], { cwd: folder });
 
 describe("electorate where", () => {
   it("finds a resource by the names that kubectl knows, and the only coordinator that has it", async () => {
