@@ -29,7 +29,7 @@ export interface Estate {
   readonly roster: Roster;
   /** Shard Leases of the coordinator that are no shards of this replica. */
   readonly strays: Iterable<Stray>;
-  /** Everybody whom any shard Lease names. */
+  /** Everybody whom any shard Lease names; an empty name is nobody. */
   readonly holders: ReadonlySet<string>;
 }
 
@@ -63,7 +63,7 @@ export function collectable(estate: Estate): LeaseVersion[] {
     (member) =>
       member.understood &&
       isMemberOf(estate.coordinator, member) &&
-      !holders.has(member.identity) &&
+      (member.identity === "" || !holders.has(member.identity)) &&
       isDue(member.lease, diedForGoodAtMs(member)),
   );
   const shards = [...strays].filter(
@@ -102,12 +102,9 @@ function mayServe({ understood, resources }: Member, { labels, annotations }: Le
   return count === undefined || Number(labels[LABEL_BUCKET]) < count;
 }
 
-/**
- * A Lease that says so stands for as long as its holder's member Lease does, and is not renewed itself. Without that Lease nobody
- * can say since when its holder is gone.
- */
+/** A Lease that says so stands for as long as its holder's does, and is not renewed itself. Without that one nobody can say since when. */
 function isKeptByMember({ record, annotations }: LeaseVersion, roster: Roster, monotonicMs: number): boolean {
-  if (!isHeld(record) || annotations[ANNOTATION_RENEWAL] === "per-shard") return false;
+  if (!isHeld(record) || annotations[ANNOTATION_RENEWAL] !== "per-member") return false;
   const holder = [...roster.values()].find(({ identity }) => identity === record.holder);
   return holder === undefined || holder.liveUntilMs + IDLE_MS > monotonicMs;
 }

@@ -138,6 +138,10 @@ describe("the Leases of dead members", () => {
     expect(litter(HOUR, { members: { dead_1: { protocol: "2" } } })).toEqual([]);
   });
 
+  it("stay for ever once somebody has edited the identity away", () => {
+    expect(litter(HOUR, { members: { "": { name: "shop-member-1" } }, holders: [""] })).toEqual(["shop-member-1"]);
+  });
+
   it("are taken for such because of their labels", () => {
     expect(litter(HOUR, { members: { dead_1: { name: "payroll" } } })).toEqual([]);
   });
