@@ -12,7 +12,7 @@ import {
 import type { LeaseVersion } from "../lease/record.ts";
 import { renewalOf } from "../lease/renewal.ts";
 import type { LeaseFeedEvent } from "../lease/store.ts";
-import { nextExpiryMs, type Roster } from "../membership/roster.ts";
+import { liveIdentities, nextExpiryMs, type Roster } from "../membership/roster.ts";
 import type { Timer } from "../runtime/clock.ts";
 import type { Instant } from "../runtime/gate-clock.ts";
 import { Absences } from "./absences.ts";
@@ -181,11 +181,12 @@ export class Campaign {
 
   /** Brings the gauges that change with time alone up to date. */
   sample(): void {
-    const { clock, identity, telemetry } = this.#options;
+    const { clock, identity, telemetry, roster } = this.#options;
     const nowMs = clock.monotonicMs();
+    const live = liveIdentities(roster(), nowMs);
     for (const resource of this.#keyMaps.keys()) {
       const contenders = [...this.#contenders.values()].filter(({ shard }) => shard.resource === resource);
-      const unowned = contenders.filter((contender) => !hasLiveOwner(contender, identity, nowMs)).length;
+      const unowned = contenders.filter((contender) => !hasLiveOwner(contender, identity, live, nowMs)).length;
       telemetry.meter.set("electorate_shards_unowned", { resource }, unowned);
       const blocked = this.isBlocked(resource) ? unowned : 0;
       telemetry.meter.set("electorate_shards_blocked", { resource }, blocked);
