@@ -56,6 +56,7 @@ export class Campaign {
   readonly #absences: Absences;
   readonly #claims: Claims;
   #leaving = false;
+  #ended = false;
   #timer: Timer | undefined;
   #horizonMs = Number.POSITIVE_INFINITY;
 
@@ -114,6 +115,7 @@ export class Campaign {
 
   /** Something about members, sources or key maps has changed: every contender looks again. */
   poke(): void {
+    if (this.#ended) return;
     for (const contender of this.#contenders.values()) contender.dispatch({ type: "tick" });
     this.#armHorizon();
   }
@@ -142,16 +144,21 @@ export class Campaign {
 
   /** Ends timers; Leases that still name us are left to expire. */
   stop(): void {
-    this.#timer?.cancel();
-    this.#targets.stop();
+    this.#end();
     for (const contender of this.#contenders.values()) contender.stop();
   }
 
   /** Closes every gate now, without a write. */
   abandon(reason: string): void {
+    this.#end();
+    for (const contender of this.#contenders.values()) contender.abandon(reason);
+  }
+
+  /** Nothing wakes it any more, whoever still tells it something. */
+  #end(): void {
+    this.#ended = true;
     this.#timer?.cancel();
     this.#targets.stop();
-    for (const contender of this.#contenders.values()) contender.abandon(reason);
   }
 
   /** Brings the gauges that change with time alone up to date. */
@@ -241,29 +248,41 @@ export class Campaign {
 
   /** Wakes everybody when a member or another key map's holder has run out of time, which no event announces. */
   #armHorizon(): void {
+    if (this.#ended) return;
     const nowMs = this.#options.clock.monotonicMs();
     this.#noteDeaths(nowMs);
     const { deaths, roster, clock } = this.#options;
-    let nextMs = Math.min(nextExpiryMs(roster(), nowMs), deaths.look(this.#standing(), nowMs));
+    const freed = new Set<string>();
+    let nextMs = Math.min(nextExpiryMs(roster(), nowMs), deaths.look(this.#standing(freed), nowMs));
     for (const keyMaps of this.#keyMaps.values()) {
       const freeMs = keyMaps.freeFromMs(nowMs);
       if (freeMs > nowMs) nextMs = Math.min(nextMs, freeMs);
     }
     this.#timer?.cancel();
     this.#horizonMs = nextMs;
-    if (nextMs === Number.POSITIVE_INFINITY) return;
-    this.#timer = clock.timer(Math.max(1, nextMs - nowMs), () => this.poke());
+    if (nextMs < Number.POSITIVE_INFINITY) {
+      this.#timer = clock.timer(Math.max(1, nextMs - nowMs), () => this.poke());
+    }
+    for (const contender of this.#contenders.values()) {
+      if (freed.has(contender.shard.resource)) contender.dispatch({ type: "tick" });
+    }
   }
 
-  /** Leases whose holders stand by their member Leases. */
-  *#standing(): Generator<StandsByMember> {
+  /** Leases whose holders stand by their member Leases; into `freed` go resources that one was held of under another key map. */
+  *#standing(freed: Set<string>): Generator<StandsByMember> {
+    const note = (leaseName: string, resource: string, observation: Observation): void => {
+      if (this.#keyMaps.get(resource)?.observe(leaseName, observation)) freed.add(resource);
+    };
     for (const contender of this.#contenders.values()) {
       const standing = standingFor(contender);
-      if (standing !== undefined) yield standing;
+      if (standing === undefined) continue;
+      const gone = (): void => {
+        standing.gone();
+        note(contender.shard.leaseName, contender.shard.resource, contender.elector.observation);
+      };
+      yield { ...standing, gone };
     }
-    yield* this.#others.standing((leaseName, { resource, observation }) => {
-      this.#keyMaps.get(resource)?.observe(leaseName, observation);
-    });
+    yield* this.#others.standing((leaseName, { resource, observation }) => note(leaseName, resource, observation));
   }
 
   /** A Lease may come to name somebody who is gone already. */
@@ -383,8 +402,8 @@ function standingFor(contender: Contender): StandsByMember | undefined {
   const { observation } = contender.elector;
   if (isOurs(contender.elector) || !observation.standsByMember || observation.sight.type !== "present")
     return undefined;
-  const { holder } = observation.sight.version.record;
-  return { holder, gone: () => contender.dispatch({ type: "gone", holder }) };
+  const { holder, durationMs } = observation.sight.version.record;
+  return { holder, declaredMs: durationMs, gone: () => contender.dispatch({ type: "gone", holder }) };
 }
 
 /** Long enough for a better-ranked member's write to be seen, short enough that a dead one costs little. */

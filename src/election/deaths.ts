@@ -1,9 +1,11 @@
-import { goneFromMs, type Presence } from "../membership/departures.ts";
+import { type Departure, departureOf, goneFromMs, type Presence } from "../membership/departures.ts";
 import type { Fencing } from "../membership/fencing.ts";
 
 /** A Lease whose holder stands by its member Lease. */
 export interface StandsByMember {
   readonly holder: string;
+  /** What the Lease itself declares: more than its holder does, if somebody with longer durations handed it over. */
+  readonly declaredMs: number;
   /** The holder is certainly gone. */
   readonly gone: () => void;
 }
@@ -26,15 +28,15 @@ export class Deaths {
   /** Looks at every Lease that stands by a member; answers when to look again, on the monotonic clock. */
   look(standing: Iterable<StandsByMember>, nowMs: number): number {
     const { coordinator, leaseDurationMs, presence, fencing } = this.#options;
-    const fromMs = new Map<string, number>();
+    const departureBy = new Map<string, Departure>();
     let nextMs = Number.POSITIVE_INFINITY;
-    for (const { holder, gone } of standing) {
-      const knownMs = fromMs.get(holder);
-      const goneMs = knownMs ?? goneFromMs(coordinator, holder, presence(), leaseDurationMs);
-      if (knownMs === undefined) fromMs.set(holder, goneMs);
+    for (const { holder, declaredMs, gone } of standing) {
+      const departure = departureBy.get(holder) ?? departureOf(coordinator, holder, presence());
+      departureBy.set(holder, departure);
+      const goneMs = goneFromMs(departure, declaredMs, leaseDurationMs);
       if (goneMs <= nowMs) gone();
       else nextMs = Math.min(nextMs, goneMs);
     }
-    return Math.min(nextMs, fencing.look(new Set(fromMs.keys()), nowMs));
+    return Math.min(nextMs, fencing.look(new Set(departureBy.keys()), nowMs));
   }
 }

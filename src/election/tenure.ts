@@ -172,6 +172,7 @@ export class Tenure implements Regime {
       store: this.#store,
       roster: () => this.#desk.roster,
       fenced: (version) => this.#desk.fenced(version),
+      failed: () => this.#campaign.poke(),
     });
     return new Deaths({ coordinator, leaseDurationMs: timings.durationMs, presence: () => this.#desk, fencing });
   }

@@ -176,6 +176,7 @@ export class Replica {
       identity: this.identity.text,
       roster: () => this.desk.roster,
       fenced: (version) => this.desk.fenced(version),
+      failed: () => this.campaign.poke(),
     });
     this.campaign = new Campaign({
       ...shared,
