@@ -1,0 +1,70 @@
+import type { Term } from "../../src/election/term.ts";
+import type { Machine } from "./world.ts";
+
+interface Owner {
+  readonly name: string;
+  readonly machine: Machine;
+}
+
+interface Holding {
+  readonly replica: Owner;
+  readonly term: Term;
+}
+
+/** Who may act for which shard, as the gates themselves say, and since when nobody may. */
+export class Ownership {
+  readonly shards: readonly string[];
+  readonly #terms = new Map<string, readonly Holding[]>();
+  /** True time at which a shard was last seen to have an owner. */
+  readonly #ownedMs = new Map<string, number>();
+
+  constructor(shards: readonly string[]) {
+    this.shards = shards;
+  }
+
+  opened(replica: Owner, term: Term): void {
+    const others = (this.#terms.get(term.shard) ?? []).filter(
+      (one) => !one.replica.machine.isDead && !one.term.signal.aborted,
+    );
+    this.#terms.set(term.shard, [...others, { replica, term }]);
+  }
+
+  /** The newest term that a replica was given of a shard. */
+  newestOf(replica: Owner, shard: string): Term | undefined {
+    return this.#terms.get(shard)?.findLast((one) => one.replica === replica)?.term;
+  }
+
+  /** Says which shard somebody takes keys for while somebody else may still act for it; there must be none. */
+  shared(): string | undefined {
+    for (const [shard, terms] of this.#terms) {
+      if (terms.length < 2) continue;
+      const acting = terms.filter(({ replica, term }) => !replica.machine.isDead && term.gate.permitsWrite());
+      if (acting.length < 2 || !acting.some(({ term }) => term.gate.admits())) continue;
+      const who = acting.map(({ replica, term }) => `${replica.name} (${term.epoch})`).join(", ");
+      return `shard ${shard} has ${acting.length} gates open at once: ${who}`;
+    }
+    return undefined;
+  }
+
+  /** Replicas with an open gate of the shard. */
+  ownersOf(shard: string): readonly string[] {
+    return (this.#terms.get(shard) ?? [])
+      .filter(({ replica, term }) => !replica.machine.isDead && term.gate.admits())
+      .map(({ replica }) => replica.name);
+  }
+
+  unowned(): readonly string[] {
+    return this.shards.filter((shard) => this.ownersOf(shard).length === 0);
+  }
+
+  /** Looks who owns what now; the shard that has been without an owner for the longest, counted from `sinceMs` at the earliest. */
+  longestGap(nowMs: number, sinceMs: number): { readonly shard: string; readonly gapMs: number } {
+    let longest = { shard: "", gapMs: 0 };
+    for (const shard of this.shards) {
+      const gapMs = nowMs - Math.max(sinceMs, this.#ownedMs.get(shard) ?? 0);
+      if (this.ownersOf(shard).length > 0) this.#ownedMs.set(shard, nowMs);
+      else if (gapMs > longest.gapMs) longest = { shard, gapMs };
+    }
+    return longest;
+  }
+}

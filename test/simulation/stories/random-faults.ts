@@ -1,0 +1,60 @@
+import { drawFault } from "../faults.ts";
+import type { ReplicaLease } from "../replica.ts";
+import { USUAL_LEASE } from "../replica.ts";
+import { longestLifeMs, type Stage, type Story } from "../story.ts";
+
+const FAULTS_FROM_MS = 6_000;
+const FAULTS_UNTIL_MS = 40_000;
+/** After the longest wait: a drain, a watch's back-off and some round trips. */
+const ROUND_TRIPS_MS = 17_000;
+
+/** Durations that members of one cluster may have beside each other, shorter and longer than usual. */
+const LEASES: readonly ReplicaLease[] = [
+  USUAL_LEASE,
+  { durationMs: 8_000, renewDeadlineMs: 5_000, retryPeriodMs: 1_000 },
+  { durationMs: 20_000, renewDeadlineMs: 13_000, retryPeriodMs: 2_500 },
+];
+
+/** Any faults at any time; then they stop, and everything must be well again in time, and stay so. */
+export const randomFaults: Story = {
+  name: "random-faults",
+  manners: { slowRate: 0.05, slowestMs: 5_000, deafRate: 0.02 },
+  clocks: "apart",
+
+  async play(stage) {
+    const { world } = stage;
+    // A third of the clusters has members with different durations.
+    const leases: readonly ReplicaLease[] = world.randomness.chance(1 / 3) ? LEASES : [USUAL_LEASE];
+    const join = () => stage.join({ lease: world.randomness.pick(leases) });
+    for (let replica = 0; replica < 3; replica += 1) world.at(world.randomness.between(0, 4_000), () => void join());
+    schedule(stage, join);
+    for (let atMs = 3_000; atMs < FAULTS_UNTIL_MS; atMs += 1_500) world.at(atMs, () => stage.outsider.changeObject());
+    await stage.advance(FAULTS_UNTIL_MS);
+    const calmFromMs = heal(stage, join);
+    const boundMs = 2 * Math.max(...leases.map(longestLifeMs)) + ROUND_TRIPS_MS;
+    stage.cluster.limitGaps(boundMs, calmFromMs);
+    await stage.settle(calmFromMs - world.nowMs + boundMs);
+    await stage.expectRest(6_000);
+  },
+};
+
+function schedule(stage: Stage, join: Stage["join"]): void {
+  const { world, cluster, outsider, later } = stage;
+  const count = 3 + Math.floor(world.randomness.between(0, 6));
+  for (let number = 0; number < count; number += 1) {
+    const [name, fault] = drawFault(cluster);
+    world.at(world.randomness.between(FAULTS_FROM_MS, FAULTS_UNTIL_MS - 1_000), () => {
+      world.note(`fault: ${name}`);
+      fault({ cluster, outsider, join, later });
+    });
+  }
+}
+
+/** Every line works, nobody wants anything, and at least two replicas are there; when the last machine that sleeps wakes. */
+function heal({ world, cluster, outsider }: Stage, join: Stage["join"]): number {
+  world.note("all faults end");
+  outsider.withdrawIntents();
+  for (const replica of cluster.running) replica.link.heal(world.randomness.chance(0.5) ? "deliver" : "cut");
+  while (cluster.running.length < 2) join();
+  return Math.max(world.nowMs, ...cluster.running.map(({ machine }) => machine.resumesAtMs));
+}

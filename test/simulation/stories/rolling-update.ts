@@ -1,0 +1,66 @@
+import type { Renewal, Replica } from "../replica.ts";
+import { CALM_MANNERS, LONGEST_HANDOFF_MS, SETTLES_WITHIN_MS, type Stage, type Story } from "../story.ts";
+
+/** How often the kubelet asks, and how long an image and a process take to start. */
+const PROBE_MS = 1_000;
+const SLOWEST_START_MS = 3_000;
+const READY_WITHIN_MS = 30_000;
+
+/** A Deployment rolls over to a new version with one replica more and none less: each shard moves once, and none waits for an expiry. */
+export const rollingUpdate: Story = {
+  name: "rolling-update",
+  manners: CALM_MANNERS,
+  clocks: "alike",
+
+  async play(stage) {
+    const { world, cluster } = stage;
+    const replicas = 2 + Math.floor(world.randomness.between(0, 4));
+    stage.usually = { version: "v1", lease: { renewal: stage.renewal === "per-member" ? "per-member" : "per-shard" } };
+    stage.joinAll(replicas, 4_000);
+    stage.keepChanging(700);
+    await stage.advance(4_000);
+    await stage.settle(SETTLES_WITHIN_MS);
+    cluster.limitGaps(LONGEST_HANDOFF_MS);
+    for (const { version, renewal } of versionsOf(stage)) {
+      stage.usually = { version, lease: { renewal } };
+      await roll(stage, version);
+    }
+    await stage.expectRest(10_000);
+  },
+};
+
+/** One update; in a mixed story one to the other way of renewal, and one back. */
+function versionsOf({ renewal }: Stage): readonly { readonly version: string; readonly renewal: Renewal }[] {
+  if (renewal !== "mixed") return [{ version: "v2", renewal }];
+  return [
+    { version: "v2", renewal: "per-member" },
+    { version: "v3", renewal: "per-shard" },
+  ];
+}
+
+async function roll(stage: Stage, version: string): Promise<void> {
+  const { world, cluster } = stage;
+  const before = cluster.moves.length;
+  const old = cluster.running;
+  world.note(`rolling update to ${version}`);
+  for (const replica of old) {
+    await stage.advance(world.randomness.between(200, SLOWEST_START_MS));
+    await becomeReady(stage, stage.join());
+    replica.terminate();
+  }
+  await stage.settle(SETTLES_WITHIN_MS);
+  stage.expectMoves(before, cluster.shards.length, `in the rolling update to ${version} of ${old.length} replicas`);
+  const moved = new Set(cluster.moves.slice(before).map(({ shard }) => shard));
+  if (moved.size < cluster.shards.length) stage.fail(`only ${moved.size} shards moved, some of them twice`);
+  const unclean = old.filter(({ outcome }) => outcome !== "clean");
+  if (unclean.length > 0) stage.fail(`${unclean.map(({ name, outcome }) => `${name} ended ${outcome}`).join(", ")}`);
+}
+
+async function becomeReady(stage: Stage, replica: Replica): Promise<void> {
+  const untilMs = stage.world.nowMs + READY_WITHIN_MS;
+  do {
+    await stage.advance(PROBE_MS);
+    if (await replica.isReady()) return;
+  } while (stage.world.nowMs < untilMs);
+  stage.fail(`${replica.name} is not ready after ${READY_WITHIN_MS} ms`);
+}
