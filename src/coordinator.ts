@@ -23,7 +23,7 @@ import { createTelemetry } from "./telemetry/telemetry.ts";
 
 /** The part of one replica that runs all its electors, its sources and its shards. */
 export interface Coordinator {
-  /** `<name>_<uuid>`, new for every coordinator. */
+  /** `<name>_<uuid>`, new for every coordinator, and new again should this one be fenced (per-member renewal). */
   readonly identity: string;
   /** What `/livez` and `/readyz` ask; add your own before `run`. */
   readonly checks: HealthChecks;
@@ -66,7 +66,7 @@ class Replica implements Coordinator {
   }
 
   get identity(): string {
-    return this.#identity.text;
+    return this.#regime?.identity ?? this.#identity.text;
   }
 
   terms(): readonly Term[] {
@@ -94,10 +94,10 @@ class Replica implements Coordinator {
 
   /** Finds the resources and sets their shards up; false when the stop came first. */
   async #establish(connection: KubeConnection, signal: AbortSignal): Promise<boolean> {
-    const { timings, onOverrun } = this.#settings;
+    const { onOverrun, timings } = this.#settings;
     const overrun = overrunPolicy(onOverrun, this.#own.telemetry.log, this.#options.terminate);
     const api = new KubeClient(connection.objects, { ...this.#own, patience: { reads: 3 } });
-    const work = { ...this.#settings, ...this.#own, identity: this.identity, quiesceMs: timings.quiesceMs, overrun };
+    const work = { ...this.#settings, ...this.#own, identity: () => this.identity, ...timings, overrun };
     try {
       this.#sets = await establish({ ...work, api, transport: connection.objects }, signal);
       return true;

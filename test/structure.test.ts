@@ -45,7 +45,7 @@ const IMPORTS: ImportTable = {
   kube: ["runtime"],
   lease: ["runtime", "kube"],
   placement: ["runtime"],
-  config: ["runtime", "placement", "lease/names.ts", "type kube", "type reconcile"],
+  config: ["runtime", "placement", "lease/names.ts", "type lease", "type kube", "type reconcile"],
   membership: ["runtime", "lease", "type config", "kube/resource-version.ts"],
   election: ["runtime", "lease", "config", "membership", "placement", "kube/resource-version.ts"],
   queue: ["runtime"],

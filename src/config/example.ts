@@ -6,6 +6,7 @@ lease:
   renewDeadline: 10s         # how long a holder acts after it sent its last acknowledged renewal
   retryPeriod: 2s            # time between two renewals
   clockRatio: 1.25           # the worst ratio of two replicas' clock rates that is survived
+  renewal: per-shard         # per-member: only member Leases are renewed, for hundreds of shards and more
 drainTimeout: 20s            # how long keys in work may go on after their shard stopped taking new ones
 shutdownTimeout: 25s         # how long a stop may take in all; the pod's grace period is 5s more
 onOverrun: exit              # work that outlives its Lease ends the process; report only says so

@@ -120,6 +120,7 @@ function configurationOf(input: ConfigurationInput, placeOf: (path: Path) => str
       renewDeadlineMs: lease.renewDeadline,
       retryPeriodMs: lease.retryPeriod,
       clockRatio: lease.clockRatio,
+      renewal: lease.renewal,
     },
     drainTimeoutMs: input.drainTimeout,
     shutdownTimeoutMs: input.shutdownTimeout,

@@ -76,8 +76,12 @@ const leaseSchema = z.strictObject(
       .number({ error: wanted("a number such as 1.25") })
       .default(1.25)
       .describe("The worst ratio of two replicas' clock rates that is survived."),
+    renewal: z
+      .enum(["per-shard", "per-member"], { error: wanted('"per-shard" or "per-member"') })
+      .default("per-shard")
+      .describe("Which Leases are renewed: each shard's, or only the member's, for hundreds of shards and more."),
   },
-  { error: wanted("a map with duration, renewDeadline, retryPeriod and clockRatio") },
+  { error: wanted("a map with duration, renewDeadline, retryPeriod, clockRatio and renewal") },
 );
 
 const httpSchema = z.strictObject(

@@ -1,3 +1,4 @@
+import type { Renewal } from "../lease/renewal.ts";
 import { createKeyMap } from "../placement/key-map.ts";
 import { ElectorateError, messageOf } from "../runtime/errors.ts";
 import type { CoordinatorOptions, ResourceOptions } from "./options.ts";
@@ -7,6 +8,7 @@ import { type LeaseTimings, leaseTimings, type Problem } from "./timings.ts";
 export interface Settings {
   readonly coordinator: string;
   readonly timings: LeaseTimings;
+  readonly renewal: Renewal;
   readonly drainTimeoutMs: number;
   readonly shutdownTimeoutMs: number;
   readonly onOverrun: "exit" | "report";
@@ -68,6 +70,7 @@ export function settingsOf(options: CoordinatorOptions): Settings {
   return {
     coordinator: options.coordinator,
     timings: checked.timings,
+    renewal: options.lease?.renewal ?? "per-shard",
     drainTimeoutMs,
     shutdownTimeoutMs,
     onOverrun: options.onOverrun ?? "exit",

@@ -11,6 +11,11 @@ export interface LeaseSettings {
   readonly retryPeriodMs?: number;
   /** rho: the worst ratio of two replicas' clock rates that is survived. Default 1.25. */
   readonly clockRatio?: number;
+  /**
+   * `per-shard` (default): every shard Lease is renewed each retry period; client-go electors may contend for it too. `per-member`: only
+   * the member Lease is, whatever the number of shards; for hundreds of shards and more.
+   */
+  readonly renewal?: "per-shard" | "per-member";
 }
 
 export interface LeaseTimings {
@@ -57,6 +62,10 @@ export function leaseTimings(
   }
   if (!Number.isFinite(clockRatio) || clockRatio < 1 || clockRatio > 2) {
     refuse("clockRatio", `must be between 1 and 2, but is ${clockRatio}; 1.25 suits ordinary machines`);
+  }
+  const { renewal = "per-shard" } = settings;
+  if (renewal !== "per-shard" && renewal !== "per-member") {
+    refuse("renewal", `must be "per-shard" or "per-member", but is ${JSON.stringify(renewal)}`);
   }
   if (problems.length > 0) return { problems };
 

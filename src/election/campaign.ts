@@ -1,14 +1,16 @@
-import type { LeaseTimings } from "../config/timings.ts";
 import { ANNOTATION_KEY_MAP, LABEL_RESOURCE, LABEL_ROLE, resourceLabel, type Shard } from "../lease/names.ts";
-import type { LeaseVersion } from "../lease/record.ts";
+import { isHeld, type LeaseVersion } from "../lease/record.ts";
+import { renewalOf } from "../lease/renewal.ts";
 import type { LeaseFeedEvent } from "../lease/store.ts";
+import { transferOf } from "../lease/transfer.ts";
 import { nextExpiryMs, type Roster } from "../membership/roster.ts";
 import type { Timer } from "../runtime/clock.ts";
 import type { Instant } from "../runtime/gate-clock.ts";
 import { Absences } from "./absences.ts";
 import { Claims } from "./claims.ts";
 import { Contender, type ContenderContext, type LifeOf } from "./contender.ts";
-import { type Elector, type Standing, type Target, versionOf } from "./elector.ts";
+import type { Deaths, StandsByMember } from "./deaths.ts";
+import { type Elector, isOurs, type Standing, type Target, versionOf } from "./elector.ts";
 import { KeyMaps } from "./key-maps.ts";
 import {
   type Arrival,
@@ -19,7 +21,8 @@ import {
   takeableFromMs,
   UNSEEN,
 } from "./observation.ts";
-import { rankOf } from "./ranking.ts";
+import { OtherLeases } from "./other-leases.ts";
+import { rankOf, rankStepMs } from "./ranking.ts";
 import { Targets } from "./targets.ts";
 
 /** How many shards of one replica move at once: enough to hide a round trip, few enough to leave the API server to others. */
@@ -32,6 +35,7 @@ export interface CampaignOptions extends Omit<ContenderContext, "standingOf" | "
   readonly lifeOf: LifeOf;
   /** Live members, as the watch has shown them so far. */
   readonly roster: () => Roster;
+  readonly deaths: Deaths;
   /** True once the resource's source has its first list complete: no shard is opened on a cold cache. */
   readonly isWarm: (resource: string) => boolean;
 }
@@ -45,8 +49,7 @@ export class Campaign {
   readonly #contenders = new Map<string, Contender>();
   readonly #keyMaps = new Map<string, KeyMaps>();
   readonly #resourceOfLabel = new Map<string, string>();
-  /** Shard Leases of our resources that are none of our shards: they belong to another key map. */
-  readonly #others = new Map<string, { readonly resource: string; readonly observation: Observation }>();
+  readonly #others = new OtherLeases();
   readonly #targets: Targets;
   /** Monotonic. Until then deaths are known. */
   #judgedMs = Number.NEGATIVE_INFINITY;
@@ -54,6 +57,7 @@ export class Campaign {
   readonly #claims: Claims;
   #leaving = false;
   #timer: Timer | undefined;
+  #horizonMs = Number.POSITIVE_INFINITY;
 
   constructor(options: CampaignOptions) {
     this.#options = options;
@@ -114,6 +118,14 @@ export class Campaign {
     this.#armHorizon();
   }
 
+  /** Leases that stand by our member Lease stand longer, or no longer. */
+  extended(): void {
+    for (const contender of this.#contenders.values()) {
+      const version = versionOf(contender.elector);
+      if (version !== undefined && renewalOf(version) === "per-member") contender.dispatch({ type: "tick" });
+    }
+  }
+
   /** Members came, left, or say something else. */
   noteMembers(what: "joined" | "left"): void {
     this.#targets.note(what);
@@ -161,7 +173,7 @@ export class Campaign {
 
   #applySnapshot(versions: readonly LeaseVersion[], firstInstall: boolean): void {
     const listed = new Set(versions.map((version) => version.name));
-    const missing = [...this.#contenders.keys(), ...this.#others.keys()].filter((leaseName) => !listed.has(leaseName));
+    const missing = [...this.#contenders.keys(), ...this.#others.names].filter((leaseName) => !listed.has(leaseName));
     // A snapshot speaks of one moment: before anything opens by one of its Leases, the key maps of all of them must be known.
     for (const version of versions) this.#noteKeyMap(version);
     for (const leaseName of missing) this.#noteAbsence(leaseName, firstInstall);
@@ -187,18 +199,17 @@ export class Campaign {
   #see(version: LeaseVersion, channel: "watch" | "list"): void {
     const contender = this.#contenders.get(version.name);
     if (contender !== undefined) {
-      const before = versionOf(contender.elector)?.record.holder;
+      const before = versionOf(contender.elector);
       contender.dispatch({ type: "seen", version, channel });
-      if (before !== version.record.holder) this.#targets.note("holder");
+      if (before?.record.holder !== version.record.holder) this.#targets.note("holder");
+      if (wasWaitedOut(before, version)) this.#targets.expired(contender.shard, before.record.holder);
+      this.#lookAt(contender);
       this.#mind(contender.shard.resource, version.name, contender.elector.observation);
       return;
     }
     const resource = this.#resourceOf(version);
     if (resource === undefined) return;
-    const before = this.#others.get(version.name)?.observation ?? UNSEEN;
-    const observation = observeVersion(before, version, this.#arrival(channel));
-    this.#others.set(version.name, { resource, observation });
-    this.#mind(resource, version.name, observation);
+    this.#mind(resource, version.name, this.#others.observe(version, resource, this.#arrival(channel)));
   }
 
   /** The resource of a Lease that is none of our shards, if it is a shard of one of ours. */
@@ -213,9 +224,8 @@ export class Campaign {
       this.#mind(contender.shard.resource, leaseName, contender.elector.observation);
       return;
     }
-    const other = this.#others.get(leaseName);
+    const other = this.#others.forget(leaseName);
     if (other === undefined) return;
-    this.#others.delete(leaseName);
     this.#mind(other.resource, leaseName, observeAbsence(false, this.#arrival(channel)));
   }
 
@@ -232,16 +242,37 @@ export class Campaign {
 
   /** Wakes everybody when a member or another key map's holder has run out of time, which no event announces. */
   #armHorizon(): void {
-    this.#timer?.cancel();
     const nowMs = this.#options.clock.monotonicMs();
     this.#noteDeaths(nowMs);
-    let nextMs = nextExpiryMs(this.#options.roster(), nowMs);
+    const { deaths, roster, clock } = this.#options;
+    let nextMs = Math.min(nextExpiryMs(roster(), nowMs), deaths.look(this.#standing(), nowMs));
     for (const keyMaps of this.#keyMaps.values()) {
       const freeMs = keyMaps.freeFromMs(nowMs);
       if (freeMs > nowMs) nextMs = Math.min(nextMs, freeMs);
     }
+    this.#timer?.cancel();
+    this.#horizonMs = nextMs;
     if (nextMs === Number.POSITIVE_INFINITY) return;
-    this.#timer = this.#options.clock.timer(Math.max(1, nextMs - nowMs), () => this.poke());
+    this.#timer = clock.timer(Math.max(1, nextMs - nowMs), () => this.poke());
+  }
+
+  /** Leases whose holders stand by their member Leases. */
+  *#standing(): Generator<StandsByMember> {
+    for (const contender of this.#contenders.values()) {
+      const standing = standingFor(contender);
+      if (standing !== undefined) yield standing;
+    }
+    yield* this.#others.standing((leaseName, { resource, observation }) => {
+      this.#keyMaps.get(resource)?.observe(leaseName, observation);
+    });
+  }
+
+  /** A Lease may come to name somebody who is gone already. */
+  #lookAt(contender: Contender): void {
+    const standing = standingFor(contender);
+    if (standing === undefined) return;
+    const nowMs = this.#options.clock.monotonicMs();
+    if (this.#options.deaths.look([standing], nowMs) < this.#horizonMs) this.#armHorizon();
   }
 
   /** Whoever ran out of time since this was last asked; most have renewed meanwhile, and a renewal is no reason to plan. */
@@ -269,7 +300,8 @@ export class Campaign {
       leaves: this.#leaving,
       contends:
         leads ||
-        (isWarm(shard.resource) &&
+        (this.#mayBeNamed &&
+          isWarm(shard.resource) &&
           (keyMaps?.isPreferred(shard.resource, members, now.monotonicMs, () =>
             this.#isHeldUnderOurs(shard, now.monotonicMs),
           ) ??
@@ -277,12 +309,18 @@ export class Campaign {
       mayClaim: this.#claims.mayClaim,
       mayOpen: (keyMaps?.freeFromMs(now.monotonicMs) ?? Number.NEGATIVE_INFINITY) <= now.monotonicMs,
       target: this.#targetOf(shard, elector, now),
-      rankDelayMs: turn * rankStepMs(timings),
+      rankDelayMs: turn * rankStepMs(timings.retryPeriodMs),
       // Asked for only when a Lease is missing.
       get absenceMs() {
         return absenceMs();
       },
     };
+  }
+
+  /** What stands by a member Lease names nobody who has not joined: who looks would take it for somebody who is gone. */
+  get #mayBeNamed(): boolean {
+    const { renewal, memberValidUntilMs } = this.#options;
+    return renewal === "per-shard" || memberValidUntilMs() > Number.NEGATIVE_INFINITY;
   }
 
   /** Whom to hand a shard to, as long as not too many are on their way already. */
@@ -321,7 +359,8 @@ export class Campaign {
   #arrival(channel: "watch" | "list"): Arrival {
     const monotonicMs = this.#options.clock.monotonicMs();
     const { durationMs } = this.#options.timings;
-    return { channel, monotonicMs, leaseDurationMs: durationMs, absenceMs: this.#absenceMs(monotonicMs) };
+    const { identity } = this.#options;
+    return { channel, monotonicMs, identity, leaseDurationMs: durationMs, absenceMs: this.#absenceMs(monotonicMs) };
   }
 
   #isHeldUnderOurs({ resource, keyMap }: Shard, monotonicMs: number): boolean {
@@ -341,7 +380,16 @@ export class Campaign {
   }
 }
 
-/** Long enough for a better-ranked member's write to be seen, short enough that a dead one costs little. */
-function rankStepMs(timings: LeaseTimings): number {
-  return Math.min(250, timings.retryPeriodMs / 4);
+function standingFor(contender: Contender): StandsByMember | undefined {
+  const { observation } = contender.elector;
+  if (isOurs(contender.elector) || !observation.standsByMember || observation.sight.type !== "present")
+    return undefined;
+  const { holder } = observation.sight.version.record;
+  return { holder, gone: () => contender.dispatch({ type: "gone", holder }) };
+}
+
+/** Taken from a holder that neither handed it over nor let it go: by somebody's clock that holder's time was over. */
+function wasWaitedOut(before: LeaseVersion | undefined, now: LeaseVersion): before is LeaseVersion {
+  if (before === undefined || !isHeld(before.record) || !isHeld(now.record)) return false;
+  return before.record.holder !== now.record.holder && transferOf(now) === undefined;
 }

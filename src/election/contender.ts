@@ -10,6 +10,7 @@ import {
   shardLabels,
 } from "../lease/names.ts";
 import { changedLease, type LeaseVersion, newLease } from "../lease/record.ts";
+import type { Renewal } from "../lease/renewal.ts";
 import type { LeaseStore } from "../lease/store.ts";
 import { transferText } from "../lease/transfer.ts";
 import type { Clock, Timer } from "../runtime/clock.ts";
@@ -68,6 +69,7 @@ export interface ContenderContext {
   readonly namespace: string;
   readonly identity: string;
   readonly timings: LeaseTimings;
+  readonly renewal: Renewal;
   readonly store: LeaseStore;
   readonly clock: Clock;
   readonly gateClock: GateClock;
@@ -75,6 +77,8 @@ export interface ContenderContext {
   readonly trouble: TroubleLog;
   /** Acknowledged writes of this replica to any Lease of the coordinator. */
   readonly acknowledged: Acknowledged;
+  /** See {@link ElectorContext.memberValidUntilMs}. */
+  readonly memberValidUntilMs: () => number;
   standingOf(shard: Shard, elector: Elector, now: Instant): Standing;
   /** Something of this contender has changed that others may wait for. */
   changed(contender: Contender): void;
@@ -169,6 +173,8 @@ export class Contender {
       leaseDurationMs: timings.durationMs,
       renewDeadlineMs: timings.renewDeadlineMs,
       retryPeriodMs: timings.retryPeriodMs,
+      renewal: this.#shared.renewal,
+      memberValidUntilMs: this.#shared.memberValidUntilMs(),
       clockRatio: timings.clockRatio,
       quiesceMs: timings.quiesceMs,
       sentBefore: (resourceVersion) => this.#shared.acknowledged.sentBefore(resourceVersion),
@@ -297,7 +303,7 @@ export class Contender {
     const claims = {
       [ANNOTATION_RESOURCE]: this.shard.resource,
       [ANNOTATION_KEY_MAP]: this.shard.keyMap,
-      [ANNOTATION_RENEWAL]: "per-shard",
+      [ANNOTATION_RENEWAL]: write.renewal,
       // The epoch is the resourceVersion of the write that begins a term, so that this write cannot carry it yet.
       [ANNOTATION_EPOCH]: inTerm ? phase.epoch : null,
       [ANNOTATION_TRANSFER]: null,

@@ -1,5 +1,6 @@
 import { compareResourceVersions } from "../kube/resource-version.ts";
 import { type LeaseRecord, nextRenewTime } from "../lease/record.ts";
+import { renewalOf } from "../lease/renewal.ts";
 import {
   type Elector,
   type ElectorContext,
@@ -30,7 +31,7 @@ export function decide(elector: Elector, context: ElectorContext, effects: Elect
     case "standby":
       return decideStandby(elector, context, effects);
     case "claiming":
-      return decideClaiming(elector, elector.phase.after, context, effects);
+      return decideClaiming(elector, context, effects);
     case "leading":
     case "draining":
     case "stuck":
@@ -52,11 +53,11 @@ function decideStandby(elector: Elector, context: ElectorContext, effects: Elect
     return lets ? toRelease(elector, version.resourceVersion) : elector;
   }
   // Nobody has written since we did: to go on is a late renewal, whatever time has passed.
-  if (isOurs(elector)) return { ...elector, phase: { name: "claiming", after: 0 } };
+  if (isOurs(elector)) return { ...elector, phase: { name: "claiming" } };
   const mayTake = !burdened && context.now.monotonicMs >= takeAtMs(elector, context) && maySend(elector, context);
   // Asked again as soon as another claim has its answer.
   if (!mayTake || !context.standing.mayClaim) return elector;
-  return send(elector, "take", context, effects, { name: "claiming", after: 0 });
+  return send(elector, "take", context, effects, { name: "claiming" });
 }
 
 function isEligible(context: ElectorContext): boolean {
@@ -69,7 +70,7 @@ function takeAtMs(elector: Elector, context: ElectorContext): number {
   return takeableFromMs(elector.observation) + context.standing.rankDelayMs;
 }
 
-function decideClaiming(elector: Elector, after: number, context: ElectorContext, effects: ElectorEffect[]): Elector {
+function decideClaiming(elector: Elector, context: ElectorContext, effects: ElectorEffect[]): Elector {
   const version = versionOf(elector);
   if (version === undefined || !isOurs(elector)) {
     // The request is answered and its result in sight, or it was lost: then the Lease is judged from the beginning.
@@ -81,7 +82,7 @@ function decideClaiming(elector: Elector, after: number, context: ElectorContext
     return elector.request === "none" ? toRelease(elector, epoch) : elector;
   }
   const open =
-    elector.own.number > after &&
+    elector.own.number > elector.spent &&
     !elector.unresolved.some((write) => gaveAway(write) && write.replaces === epoch) &&
     compareEchoed(elector, epoch) >= 0 &&
     context.now.latestMs < validUntilMs(elector, context) &&
@@ -94,7 +95,7 @@ function decideClaiming(elector: Elector, after: number, context: ElectorContext
 }
 
 /** While such a write may still be applied to the version in sight, that version cannot open anything. */
-function gaveAway({ kind }: SentWrite): boolean {
+function gaveAway({ kind }: Pick<SentWrite, "kind">): boolean {
   return kind === "transfer" || kind === "release";
 }
 
@@ -112,7 +113,8 @@ export function expire(elector: Elector, context: ElectorContext, effects: Elect
 
 function lose(elector: Elector, epoch: string, reason: LossReason, effects: ElectorEffect[]): Elector {
   effects.push({ type: "lose", epoch, reason });
-  return { ...elector, phase: { name: "vacating", epoch } };
+  const spent = Math.max(elector.spent, elector.own?.number ?? 0);
+  return { ...elector, phase: { name: "vacating", epoch }, spent };
 }
 
 function decideHolding(
@@ -170,7 +172,15 @@ function releaseAtMs(elector: Elector): number {
 }
 
 function renewWhenDue(elector: Elector, context: ElectorContext, effects: ElectorEffect[]): Elector {
-  return maySend(elector, context) ? send(elector, "renew", context, effects, elector.phase) : elector;
+  if (isKept(elector, context) || !maySend(elector, context)) return elector;
+  return send(elector, "renew", context, effects, elector.phase);
+}
+
+/** True for a Lease of ours that stands by our member Lease: it is written only to begin a term or to end it. */
+function isKept(elector: Elector, context: ElectorContext): boolean {
+  const version = versionOf(elector);
+  if (context.renewal === "per-shard" || version === undefined || !isOurs(elector)) return false;
+  return elector.own.number > elector.spent && renewalOf(version) === "per-member";
 }
 
 function maySend(elector: Elector, context: ElectorContext): boolean {
@@ -192,6 +202,7 @@ function send(
     kind,
     uid: on?.uid ?? "",
     replaces: on?.resourceVersion ?? "",
+    renewal: gaveAway({ kind }) && on !== undefined ? renewalOf(on) : context.renewal,
     record: recordOf(kind, on?.record, context),
     sentAt: context.now,
   };
@@ -249,6 +260,7 @@ function recordOf(kind: SentWrite["kind"], before: LeaseRecord | undefined, cont
 export function wakeAtMs(elector: Elector, context: ElectorContext): number {
   const { now } = context;
   const writeAtMs = elector.request === "none" ? elector.writeAtMs : Number.POSITIVE_INFINITY;
+  const renewAtMs = isKept(elector, context) ? Number.POSITIVE_INFINITY : writeAtMs;
   const validForMs = validUntilMs(elector, context) - now.latestMs;
   switch (elector.phase.name) {
     case "standby": {
@@ -260,12 +272,12 @@ export function wakeAtMs(elector: Elector, context: ElectorContext): number {
     }
     case "claiming": {
       const embargoMs = elector.observation.embargoUntilMs;
-      return embargoMs > now.monotonicMs ? Math.min(embargoMs, writeAtMs) : writeAtMs;
+      return embargoMs > now.monotonicMs ? Math.min(embargoMs, renewAtMs) : renewAtMs;
     }
     case "leading":
     case "draining":
     case "stuck":
-      return Math.min(now.monotonicMs + Math.max(0, validForMs), writeAtMs);
+      return Math.min(now.monotonicMs + Math.max(0, validForMs), renewAtMs);
     case "vacating":
       return Number.POSITIVE_INFINITY;
     case "releasing":

@@ -1,7 +1,9 @@
 import { compareResourceVersions, isResourceVersion } from "../kube/resource-version.ts";
+import { isFenced } from "../lease/fence.ts";
 import { LABEL_ROLE } from "../lease/names.ts";
 import type { LeaseVersion } from "../lease/record.ts";
 import type { LeaseFeedEvent, LeaseWatch } from "../lease/store.ts";
+import { type Departures, NO_DEPARTURES, noteDepartures } from "../membership/departures.ts";
 import type { MemberKeeper } from "../membership/keeper.ts";
 import {
   EMPTY_ROSTER,
@@ -36,6 +38,7 @@ export class Desk {
   #judged: Roster = EMPTY_ROSTER;
   #standing = "";
   #receivers: ReadonlySet<string> = new Set();
+  #departures: Departures = NO_DEPARTURES;
   #position: string | undefined;
 
   constructor(options: DeskOptions) {
@@ -44,6 +47,19 @@ export class Desk {
 
   get roster(): Roster {
     return this.#roster;
+  }
+
+  get departures(): Departures {
+    return this.#departures;
+  }
+
+  /** A fence of ours is stored: known here before the watch shows it. */
+  fenced(version: LeaseVersion): void {
+    const { clock, leaseDurationMs } = this.#options;
+    const nowMs = clock.monotonicMs();
+    this.#roster = observeMember(this.#roster, version, "watch", nowMs, leaseDurationMs);
+    this.#noteStanding(nowMs);
+    this.#campaign?.poke();
   }
 
   /** True once the first list is complete. */
@@ -77,6 +93,7 @@ export class Desk {
     this.#advance(event);
     const { keeper, clock, leaseDurationMs } = this.#options;
     const nowMs = clock.monotonicMs();
+    const before = this.#roster;
     switch (event.type) {
       case "snapshot": {
         const names = new Set(event.versions.map(({ name }) => name));
@@ -84,6 +101,7 @@ export class Desk {
         for (const version of event.versions.filter(isMember)) {
           this.#roster = observeMember(this.#roster, version, "list", nowMs, leaseDurationMs);
         }
+        keeper.listed();
         if (!firstList && !names.has(keeper.leaseName)) keeper.missed();
         break;
       }
@@ -101,9 +119,17 @@ export class Desk {
       default:
         event satisfies never;
     }
+    const departed = this.#departures;
+    if (this.#roster !== before) this.#departures = noteDepartures(departed, before, this.#roster, nowMs);
     // Our own member Lease is written only after the first list, so an empty one says that nobody was ever here.
     campaign.apply(event, firstList && event.type === "snapshot" && event.versions.length === 0);
+    // Last: what this event says of shards must be known before it lets shards stand longer.
+    const own = this.#roster.get(keeper.leaseName)?.lease;
+    if (own !== undefined && own !== before.get(keeper.leaseName)?.lease) keeper.see(own);
     this.#noteStanding(nowMs);
+    // Shards that stood by somebody who is gone wait for nothing else.
+    const fence = event.type === "changed" && isMember(event.version) && isFenced(event.version);
+    if (fence || this.#departures !== departed) campaign.poke();
   }
 
   /** A renewal changes nobody's standing; a member that came, went or says something else does. */

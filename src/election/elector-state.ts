@@ -1,4 +1,5 @@
 import type { LeaseRecord, LeaseVersion } from "../lease/record.ts";
+import { type Renewal, renewalOf } from "../lease/renewal.ts";
 import type { Instant } from "../runtime/gate-clock.ts";
 import { type Observation, UNSEEN } from "./observation.ts";
 
@@ -17,13 +18,14 @@ export interface Elector {
   readonly phase: Phase;
   /** Work of a term that was given up still runs here: the Lease is not let go before it ends, and nothing is moved. */
   readonly burdened: boolean;
+  /** Our writes up to this number began terms that have ended, and open nothing any more: a new term begins by a new write, its epoch. */
+  readonly spent: number;
   readonly writes: number;
 }
 
 export type Phase =
   | { readonly name: "standby" }
-  /** Opens with a write of ours that is numbered above `after`: a term that was given up begins anew, by a new write. */
-  | { readonly name: "claiming"; readonly after: number }
+  | { readonly name: "claiming" }
   /** `heldSinceMs` is monotonic: a shard that has just come is not moved on at once. */
   | { readonly name: "leading"; readonly epoch: string; readonly heldSinceMs: number }
   | { readonly name: "draining"; readonly epoch: string }
@@ -43,6 +45,8 @@ export interface SentWrite {
   readonly uid: string;
   /** resourceVersion that it replaces; empty for a creation. */
   readonly replaces: string;
+  /** How the Lease is kept alive once this write is applied. */
+  readonly renewal: Renewal;
   readonly record: LeaseRecord;
   readonly sentAt: Instant;
 }
@@ -60,6 +64,8 @@ export type ElectorEvent =
   | { readonly type: "stuck" }
   /** The last piece of work of terms that were given up is over. */
   | { readonly type: "relieved" }
+  /** The holder in sight is certainly gone: its member Lease is fenced, or missing for long enough. */
+  | { readonly type: "gone"; readonly holder: string }
   /** Nothing happened but time, or somebody's standing changed. */
   | { readonly type: "tick" };
 
@@ -108,6 +114,10 @@ export interface ElectorContext {
   readonly leaseDurationMs: number;
   readonly renewDeadlineMs: number;
   readonly retryPeriodMs: number;
+  /** How this replica keeps its Leases alive; what a Lease says comes first. */
+  readonly renewal: Renewal;
+  /** Gate clock: until when our member Lease lets Leases stand that name us; negative infinity without a living identity. */
+  readonly memberValidUntilMs: number;
   readonly clockRatio: number;
   readonly quiesceMs: number;
   /**
@@ -146,6 +156,7 @@ export const NEW_ELECTOR: Elector = {
   writeAtMs: Number.NEGATIVE_INFINITY,
   phase: { name: "standby" },
   burdened: false,
+  spent: 0,
   writes: 0,
 };
 
@@ -159,7 +170,23 @@ export function isOurs(elector: Elector): elector is Elector & { readonly own: S
   return elector.own !== undefined && elector.own.kind !== "release" && elector.own.kind !== "transfer";
 }
 
-/** On the gate clock: until when the newest acknowledged write lets this process act. */
-export function validUntilMs(elector: Elector, context: Pick<ElectorContext, "renewDeadlineMs">): number {
-  return isOurs(elector) ? elector.own.sentAt.earliestMs + context.renewDeadlineMs : Number.NEGATIVE_INFINITY;
+/**
+ * On the gate clock: until when this process may act. While a write that changes how the Lease is kept alive may be applied
+ * or not, both rules bind.
+ */
+export function validUntilMs(elector: Elector, context: ValidityContext): number {
+  const version = versionOf(elector);
+  if (!isOurs(elector) || version === undefined) return Number.NEGATIVE_INFINITY;
+  const mark = renewalOf(version);
+  let untilMs = boundMs(mark, elector.own, context);
+  for (const write of elector.unresolved) {
+    if (write.renewal !== mark) untilMs = Math.min(untilMs, boundMs(write.renewal, write, context));
+  }
+  return untilMs;
+}
+
+type ValidityContext = Pick<ElectorContext, "renewDeadlineMs" | "memberValidUntilMs">;
+
+function boundMs(renewal: Renewal, write: SentWrite, context: ValidityContext): number {
+  return renewal === "per-member" ? context.memberValidUntilMs : write.sentAt.earliestMs + context.renewDeadlineMs;
 }

@@ -1,16 +1,25 @@
 import { compareResourceVersions, isResourceVersion } from "../kube/resource-version.ts";
-import { isRelease, type LeaseVersion, sameRecord } from "../lease/record.ts";
+import { isHeld, isRelease, type LeaseVersion, sameRecord } from "../lease/record.ts";
+import { renewalOf } from "../lease/renewal.ts";
 import { transferOf } from "../lease/transfer.ts";
 import {
   type Elector,
   type ElectorContext,
   type ElectorEvent,
+  isOurs,
   type ReadOutcome,
   type SentWrite,
   versionOf,
   type WriteOutcome,
 } from "./elector-state.ts";
-import { type Arrival, type Channel, type Observation, observeAbsence, observeVersion } from "./observation.ts";
+import {
+  type Arrival,
+  type Channel,
+  type Observation,
+  observeAbsence,
+  observeGone,
+  observeVersion,
+} from "./observation.ts";
 
 /** First half of a step: what happened, taken into what is known. Nothing is decided here but whose record is in sight. */
 export function learn(elector: Elector, event: ElectorEvent, context: ElectorContext): Elector {
@@ -32,6 +41,8 @@ export function learn(elector: Elector, event: ElectorEvent, context: ElectorCon
       return { ...elector, phase: { name: "stuck", epoch: elector.phase.epoch } };
     case "relieved":
       return { ...elector, burdened: false };
+    case "gone":
+      return learnGone(elector, event.holder);
     case "tick":
       return elector;
     default:
@@ -42,7 +53,7 @@ export function learn(elector: Elector, event: ElectorEvent, context: ElectorCon
 function learnVersion(elector: Elector, version: LeaseVersion, channel: Channel, context: ElectorContext): Elector {
   const { resourceVersion } = version;
   // A version that cannot be ordered is never newer than anything; in doubt nothing of ours stands.
-  if (!isResourceVersion(resourceVersion)) return { ...elector, own: undefined };
+  if (!isResourceVersion(resourceVersion)) return disowned(elector, context);
   const echoed = channel === "read" ? elector.echoed : resourceVersion;
   const known = versionOf(elector);
   if (known !== undefined && compareResourceVersions(resourceVersion, known.resourceVersion) <= 0) {
@@ -51,7 +62,7 @@ function learnVersion(elector: Elector, version: LeaseVersion, channel: Channel,
 
   const sameUid = known !== undefined && known.uid === version.uid;
   // A new uid is believed from list and watch only: what a read jumped over could name somebody who still acts.
-  if (!sameUid && channel === "read") return { ...elector, own: undefined };
+  if (!sameUid && channel === "read") return disowned(elector, context);
 
   const own =
     known !== undefined && sameUid && elector.own !== undefined && sameRecord(version.record, known.record)
@@ -63,10 +74,34 @@ function learnVersion(elector: Elector, version: LeaseVersion, channel: Channel,
   const observation =
     own === undefined || (channel === "list" && !sameUid)
       ? observeVersion(elector.observation, version, arrivalOf(channel, context))
-      : observeOwn(elector.observation, version, context);
+      : observeOwn(elector.observation, version, own, context);
   // Somebody else wrote: what our own last write was paced for is past.
   const writeAtMs = own === undefined || own.kind === "granted" ? Number.NEGATIVE_INFINITY : elector.writeAtMs;
-  return { ...elector, observation, own, unresolved, echoed, writeAtMs };
+  const writes = Math.max(elector.writes, own?.number ?? 0);
+  return { ...elector, observation, own, unresolved, echoed, writeAtMs, writes };
+}
+
+/** The record in sight names us, or somebody, by no write of ours that we can be sure of: what it says is waited out. */
+function disowned(elector: Elector, { now, leaseDurationMs }: ElectorContext): Elector {
+  const { observation, own } = elector;
+  const version = versionOf(elector);
+  // One that was renewed has been waited out since; one that stood by its member Lease only from now on.
+  if (own === undefined || version === undefined || !observation.standsByMember) return { ...elector, own: undefined };
+  const heldUntilMs = now.monotonicMs + Math.max(version.record.durationMs, leaseDurationMs);
+  return { ...elector, own: undefined, observation: { ...observation, standsByMember: false, heldUntilMs } };
+}
+
+/** Only of a version that the watch has come to: before, a member that joined meanwhile would look like one that is gone. */
+function learnGone(elector: Elector, holder: string): Elector {
+  const version = versionOf(elector);
+  const applies =
+    version !== undefined &&
+    version.record.holder === holder &&
+    !isOurs(elector) &&
+    elector.observation.standsByMember &&
+    elector.echoed !== "" &&
+    compareResourceVersions(elector.echoed, version.resourceVersion) >= 0;
+  return applies ? { ...elector, observation: observeGone(elector.observation) } : elector;
 }
 
 /**
@@ -114,20 +149,27 @@ function granted(
     kind: "granted",
     uid: version.uid,
     replaces: transfer.replaced,
+    renewal: renewalOf(version),
     record: version.record,
     // As if sent so early that V from then on ends where the grant does.
     sentAt: { ...now, earliestMs: sentMs + grantedMs - renewDeadlineMs },
   };
 }
 
-function observeOwn(before: Observation, version: LeaseVersion, context: ElectorContext): Observation {
+/**
+ * A version that our own write made, or that was granted to us. Who hands over has itself waited for everybody who came before: it opens, and
+ * hands over, only then. What we would have to wait for is no later than the version that it replaced, so that its wait covers ours.
+ */
+function observeOwn(before: Observation, version: LeaseVersion, own: SentWrite, context: ElectorContext): Observation {
   const firstInstall = before.sight.type === "absent" && before.sight.firstInstall;
+  const nobodyBefore = firstInstall || own.kind === "granted";
   const nowMs = context.now.monotonicMs;
   const waitMs = Math.max(version.record.durationMs, context.leaseDurationMs);
   return {
     sight: { type: "present", version },
     heldUntilMs: isRelease(version.record) ? nowMs : nowMs + waitMs,
-    embargoUntilMs: firstInstall ? Number.NEGATIVE_INFINITY : before.embargoUntilMs,
+    standsByMember: isHeld(version.record) && renewalOf(version) === "per-member",
+    embargoUntilMs: nobodyBefore ? Number.NEGATIVE_INFINITY : before.embargoUntilMs,
   };
 }
 
@@ -135,6 +177,7 @@ function arrivalOf(channel: Channel, context: ElectorContext): Arrival {
   return {
     channel,
     monotonicMs: context.now.monotonicMs,
+    identity: context.identity,
     leaseDurationMs: context.leaseDurationMs,
     get absenceMs() {
       return context.standing.absenceMs;
@@ -187,14 +230,14 @@ function isReplaced(elector: Elector, write: SentWrite): boolean {
 function learnRead(elector: Elector, answer: ReadOutcome, context: ElectorContext): Elector {
   switch (answer.type) {
     case "ok":
-      if (!answer.labelled) return { ...elector, own: undefined, request: "label-due" };
+      if (!answer.labelled) return { ...disowned(elector, context), request: "label-due" };
       return learnVersion(elector, answer.version, "read", context);
     case "missing":
       // Gone as far as this read can tell: enough to stop, not enough to begin the wait for an absence.
-      return { ...elector, own: undefined };
+      return disowned(elector, context);
     case "foreign":
       // Somebody has to mend a label, which takes time: it is looked at again, but not often.
-      return { ...elector, own: undefined, writeAtMs: context.now.monotonicMs + context.leaseDurationMs };
+      return { ...disowned(elector, context), writeAtMs: context.now.monotonicMs + context.leaseDurationMs };
     case "unknown":
       return elector;
     default:
@@ -218,7 +261,7 @@ function learnVacated(elector: Elector): Elector {
 
 /** A move is given up: the shard opens again in a new term, which a new acknowledged write begins. */
 export function toReclaim(elector: Elector): Elector {
-  return { ...elector, phase: { name: "claiming", after: elector.writes }, writeAtMs: Number.NEGATIVE_INFINITY };
+  return { ...elector, phase: { name: "claiming" }, spent: elector.writes, writeAtMs: Number.NEGATIVE_INFINITY };
 }
 
 export function toRelease(elector: Elector, epoch: string): Elector {

@@ -39,3 +39,8 @@ export function place(...parts: readonly string[]): number {
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
   return ((hash ^ (hash >>> 16)) >>> 0) / 2 ** 32;
 }
+
+/** Long enough for a better-ranked member's write to be seen, short enough that a dead one costs little. */
+export function rankStepMs(retryPeriodMs: number): number {
+  return Math.min(250, retryPeriodMs / 4);
+}

@@ -2,6 +2,8 @@ import type { Term } from "./term.ts";
 
 /** By what right this replica works on shards: elected by Leases, or by being the only one. */
 export interface Regime {
+  /** `<name>_<uuid>`; a new one when the last has ended. */
+  readonly identity: string;
   /** Aborts when it cannot go on; `end` then says why. */
   readonly signal: AbortSignal;
   /** The terms that have begun and not ended. */

@@ -2,7 +2,9 @@ import type { MemberTraits } from "../config/settings.ts";
 import type { LeaseTimings } from "../config/timings.ts";
 import { ANNOTATION_STATE, type Identity, type Shard } from "../lease/names.ts";
 import { type OpenLeaseStoreOptions, openLeaseStore } from "../lease/open-store.ts";
+import type { Renewal } from "../lease/renewal.ts";
 import type { LeaseStore } from "../lease/store.ts";
+import { Fencing } from "../membership/fencing.ts";
 import { MemberKeeper } from "../membership/keeper.ts";
 import { isLive } from "../membership/roster.ts";
 import { sleep } from "../runtime/clock.ts";
@@ -13,6 +15,7 @@ import { Scope } from "../runtime/scope.ts";
 import { Acknowledged } from "./acknowledged.ts";
 import { Campaign } from "./campaign.ts";
 import { foreignName, type LifeOf } from "./contender.ts";
+import { Deaths } from "./deaths.ts";
 import { Desk } from "./desk.ts";
 import type { Regime } from "./regime.ts";
 import type { Term } from "./term.ts";
@@ -20,9 +23,12 @@ import type { Term } from "./term.ts";
 export interface TenureOptions extends Omit<OpenLeaseStoreOptions, "retryPeriodMs" | "renewDeadlineMs"> {
   readonly identity: Identity;
   readonly timings: LeaseTimings;
+  readonly renewal: Renewal;
   readonly traits: MemberTraits;
   readonly shards: readonly Shard[];
   readonly lifeOf: LifeOf;
+  /** The identity has ended, and the tenure with it. Called once everything is closed. */
+  died(cause: string): void;
 }
 
 /** After the draining mark was seen to be everybody's knowledge, so long until the member Lease goes. */
@@ -42,6 +48,7 @@ export class Tenure implements Regime {
   readonly #gateClock: GateClock;
   /** Ends with the last release; renewals need it until then. */
   readonly #scope = new Scope();
+  #isDead = false;
 
   constructor(options: TenureOptions) {
     this.#options = options;
@@ -55,9 +62,13 @@ export class Tenure implements Regime {
       store: this.#store,
       gateClock: this.#gateClock,
       acknowledged: (resourceVersion, sentMs) => acknowledged.note(resourceVersion, sentMs),
+      extended: () => this.#campaign.extended(),
+      relist: () => watch.relist(),
+      died: (cause) => this.#die(cause),
     });
+    const watch = this.#store.watch();
     this.#desk = new Desk({
-      watch: this.#store.watch(),
+      watch,
       keeper: this.#keeper,
       clock,
       leaseDurationMs: timings.durationMs,
@@ -72,9 +83,20 @@ export class Tenure implements Regime {
       shards,
       lifeOf,
       roster: () => this.#desk.roster,
+      deaths: this.#deaths(),
+      memberValidUntilMs: () => this.#keeper.validUntilMs,
       isWarm: (resource) => this.#warm.has(resource),
       changed,
     });
+  }
+
+  /** True once the identity has ended: see `membership.ts`. */
+  get isDead(): boolean {
+    return this.#isDead;
+  }
+
+  get identity(): string {
+    return this.#options.identity.text;
   }
 
   get terms(): readonly Term[] {
@@ -123,12 +145,13 @@ export class Tenure implements Regime {
     this.#keeper.drain();
     this.#campaign.leave();
     try {
-      await this.#condition.until(() => this.#campaign.isQuiet && this.#isMarked(), patience);
-      await sleep(this.#options.clock, SETTLE_MS, patience);
-      await this.#condition.until(() => this.#campaign.isQuiet, patience);
+      await this.#condition.until(() => this.#isDead || (this.#campaign.isQuiet && this.#isMarked()), patience);
+      if (!this.#isDead) await sleep(this.#options.clock, SETTLE_MS, patience);
+      await this.#condition.until(() => this.#isDead || this.#campaign.isQuiet, patience);
     } catch {
       return false;
     }
+    if (this.#isDead) return false;
     await this.#scope.close();
     this.#campaign.stop();
     await this.#keeper.remove();
@@ -139,6 +162,25 @@ export class Tenure implements Regime {
   async end(reason: string): Promise<void> {
     this.#campaign.abandon(reason);
     await this.#scope.close();
+  }
+
+  #deaths(): Deaths {
+    const { coordinator, identity, timings } = this.#options;
+    const fencing = new Fencing({
+      ...this.#options,
+      identity: identity.text,
+      store: this.#store,
+      roster: () => this.#desk.roster,
+      fenced: (version) => this.#desk.fenced(version),
+    });
+    return new Deaths({ coordinator, leaseDurationMs: timings.durationMs, presence: () => this.#desk, fencing });
+  }
+
+  #die(cause: string): void {
+    this.#isDead = true;
+    this.#campaign.abandon("identity-lost");
+    this.#condition.changed();
+    this.#options.died(cause);
   }
 
   #isMarked(): boolean {

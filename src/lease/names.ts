@@ -27,6 +27,8 @@ export const ANNOTATION_ZONE = "electorate.dev/zone";
 export const ANNOTATION_VERSION = "electorate.dev/version";
 /** How this shard Lease is kept alive: `per-shard` or `per-member`. */
 export const ANNOTATION_RENEWAL = "electorate.dev/renewal";
+/** `<identity>;<leaseTransitions>`: see `fence.ts`. */
+export const ANNOTATION_FENCE = "electorate.dev/fence";
 /** Epoch of the holder's term, from its second write on: the first one is the epoch. */
 export const ANNOTATION_EPOCH = "electorate.dev/epoch";
 
@@ -94,6 +96,12 @@ export function shardsOf(
 /** `<coordinator>-member-<uuid>`. */
 export function memberLeaseName(coordinator: string, uuid: string): string {
   return `${coordinator}-member-${uuid}`;
+}
+
+/** Name of the member Lease that an identity has, whether or not it is there; `undefined` for one that is no member's. */
+export function memberLeaseNameOf(coordinator: string, identity: string): string | undefined {
+  const [, uuid] = /^[^_]+_([^_]+)$/.exec(identity) ?? [];
+  return uuid === undefined ? undefined : memberLeaseName(coordinator, uuid);
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { MemberTraits } from "../config/settings.ts";
 import type { LeaseTimings } from "../config/timings.ts";
 import {
+  ANNOTATION_FENCE,
   ANNOTATION_IDENTITY,
   ANNOTATION_PROTOCOL,
   ANNOTATION_RESOURCES,
@@ -15,17 +16,31 @@ import {
   PROTOCOL,
 } from "../lease/names.ts";
 import { changedLease, type LeaseChange, type LeaseVersion, newLease, nextRenewTime } from "../lease/record.ts";
+import type { Renewal } from "../lease/renewal.ts";
 import type { LeaseStore } from "../lease/store.ts";
 import { type Clock, sleep } from "../runtime/clock.ts";
+import { hasCode } from "../runtime/errors.ts";
 import type { GateClock } from "../runtime/gate-clock.ts";
 import type { Telemetry } from "../runtime/telemetry.ts";
 import type { TroubleLog } from "../runtime/trouble.ts";
+import {
+  type Membership,
+  memberValidUntilMs,
+  noteAbsent,
+  noteMissing,
+  noteRefused,
+  noteSent,
+  noteVersion,
+  OUTSIDE,
+} from "./membership.ts";
 
 export interface MemberKeeperOptions {
   readonly coordinator: string;
   readonly namespace: string;
   readonly identity: Identity;
   readonly timings: LeaseTimings;
+  /** With `per-member` an identity that has ended is never taken up again; else the Lease is simply made again. */
+  readonly renewal: Renewal;
   readonly traits: MemberTraits;
   readonly store: LeaseStore;
   readonly clock: Clock;
@@ -34,27 +49,44 @@ export interface MemberKeeperOptions {
   readonly gateClock: GateClock;
   /** Told of every acknowledged write: its resourceVersion, and when it was sent on the gate clock. */
   acknowledged(resourceVersion: string, sentMs: number): void;
+  /** The validity that shards stand by has changed. */
+  extended(): void;
+  /** The list+watch keeps back what must have come: it is to list again. */
+  relist(): void;
+  /** Per-member only: this identity has ended. Nothing is written any more. */
+  died(cause: string): void;
 }
 
 const SHORTEST_PAUSE_MS = 10;
 
+/** Errors by which the API server says that it did nothing; after any other one a write may have been applied. */
+const REFUSALS = ["unauthorized", "forbidden", "not-found", "invalid-request", "too-many-requests"] as const;
+
 /**
  * Keeps this replica's member Lease: written after the first list, renewed every R, written at once when what it says
- * changes, deleted at a clean end. With per-shard renewal no gate depends on it, so any trouble is just tried again.
+ * changes, deleted at a clean end. How strictly it is judged is said in `membership.ts`.
  */
 export class MemberKeeper {
   readonly leaseName: string;
   readonly #options: MemberKeeperOptions;
   #state: "ready" | "draining" = "ready";
   #resources: Readonly<Record<string, string>> = {};
-  #version: LeaseVersion | undefined;
+  #membership: Membership = OUTSIDE;
   #renewTime = "";
   #wake = new AbortController();
   #dirty = false;
+  /** Gate clock: when a list of Leases was complete last, and when one was demanded last. */
+  #listedMs = Number.NEGATIVE_INFINITY;
+  #demandedMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: MemberKeeperOptions) {
     this.#options = options;
     this.leaseName = memberLeaseName(options.coordinator, options.identity.uuid);
+  }
+
+  /** See {@link memberValidUntilMs}. */
+  get validUntilMs(): number {
+    return memberValidUntilMs(this.#membership, this.#options.timings.renewDeadlineMs);
   }
 
   /** This replica's source of `resource` has its first list complete. */
@@ -69,19 +101,31 @@ export class MemberKeeper {
     this.#changed();
   }
 
-  /** The Lease is gone; whoever deleted it, it is made again. */
+  /** The list+watch has come to this version of our Lease. */
+  see(version: LeaseVersion): void {
+    const { echoed } = this.#membership;
+    this.#take(noteVersion(this.#membership, version, "feed"));
+    if (this.#membership.echoed !== echoed) this.#options.extended();
+  }
+
+  /** The list+watch shows that our Lease is not there. */
   missed(): void {
-    this.#version = undefined;
+    this.#take(noteAbsent(this.#membership));
     this.#changed();
+  }
+
+  /** A list is complete: whatever was kept back has come. */
+  listed(): void {
+    this.#listedMs = this.#options.gateClock.latestMs();
   }
 
   async run(signal: AbortSignal): Promise<void> {
     const { clock, timings } = this.#options;
     signal.addEventListener("abort", () => this.#wake.abort(), { once: true });
-    while (!signal.aborted) {
+    while (!signal.aborted && !this.#isOver) {
       this.#dirty = false;
       const startedMs = clock.monotonicMs();
-      await this.#write();
+      if (!this.#isCutOff()) await this.#joinOrRenew();
       // What changed while the write was on its way goes out next, but a Lease that somebody fights over is not written in a loop.
       const pauseMs = this.#dirty ? SHORTEST_PAUSE_MS : startedMs + timings.retryPeriodMs - clock.monotonicMs();
       this.#wake = new AbortController();
@@ -101,29 +145,76 @@ export class MemberKeeper {
     }
   }
 
+  get #isStrict(): boolean {
+    return this.#options.renewal === "per-member";
+  }
+
+  get #isOver(): boolean {
+    return this.#isStrict && this.#membership.phase === "dead";
+  }
+
   #changed(): void {
     this.#dirty = true;
     this.#wake.abort();
   }
 
+  #take(next: Membership): void {
+    const { phase } = this.#membership;
+    this.#membership = next;
+    if (next.phase !== "dead" || phase === "dead") return;
+    this.#options.extended();
+    if (this.#isStrict) this.#options.died(next.cause);
+  }
+
+  /**
+   * True while what we write does not come back, and no list either: nobody can tell then what was taken from us, and others are to
+   * fence us. Long before that a list is demanded.
+   */
+  #isCutOff(): boolean {
+    const { gateClock, timings } = this.#options;
+    const { phase, echoed, sent } = this.#membership;
+    if (!this.#isStrict || phase !== "member" || echoed === undefined) return false;
+    const nowMs = gateClock.latestMs();
+    const silentMs = nowMs - Math.max(echoed.sentMs, this.#listedMs);
+    const overdueMs = timings.renewDeadlineMs / 2;
+    const overdue = sent.some(({ sentMs }) => nowMs - sentMs > overdueMs) || silentMs > overdueMs;
+    if (overdue && nowMs - this.#demandedMs > overdueMs) {
+      this.#demandedMs = nowMs;
+      this.#options.relist();
+    }
+    return silentMs >= timings.renewDeadlineMs;
+  }
+
+  async #joinOrRenew(): Promise<void> {
+    const { phase, version } = this.#membership;
+    // A creation whose answer was lost is not sent again: two of one name could end one after the other.
+    if (phase !== "joining" || version !== undefined) return this.#write();
+    try {
+      await this.#lookAgain();
+    } catch (error) {
+      this.#options.trouble.report("member-write", `reading member Lease ${this.leaseName}`, error);
+    }
+  }
+
   async #write(): Promise<void> {
-    const { store, clock, telemetry, trouble } = this.#options;
+    const { store, clock, gateClock, telemetry, trouble, namespace } = this.#options;
     const role = { role: "member" };
     const startedMs = clock.monotonicMs();
-    const sentMs = this.#options.gateClock.earliestMs();
+    const sentMs = gateClock.earliestMs();
+    const on = this.#membership.version;
+    const change = this.#change(on);
+    this.#membership = noteSent(this.#membership, { uid: on?.uid ?? "", record: change.record, sentMs });
     try {
-      const change = this.#change();
-      const version = this.#version;
       const answer =
-        version === undefined
-          ? await store.create(newLease(this.leaseName, this.#options.namespace, change))
-          : await store.update(changedLease(version, change));
+        on === undefined
+          ? await store.create(newLease(this.leaseName, namespace, change))
+          : await store.update(changedLease(on, change));
       telemetry.meter.increment("electorate_renewals_total", { ...role, result: answer.type });
       if (answer.type === "ok") {
         const tookMs = clock.monotonicMs() - startedMs;
         telemetry.meter.observe("electorate_renewal_duration_seconds", role, tookMs / 1000);
-        this.#version = answer.version;
         this.#options.acknowledged(answer.version.resourceVersion, sentMs);
+        this.#take(noteVersion(this.#membership, answer.version, "answer"));
       } else {
         await this.#lookAgain();
       }
@@ -131,26 +222,30 @@ export class MemberKeeper {
     } catch (error) {
       telemetry.meter.increment("electorate_renewals_total", { ...role, result: "failed" });
       trouble.report("member-write", `writing member Lease ${this.leaseName}`, error);
+      if (hasCode(error, ...REFUSALS)) this.#membership = noteRefused(this.#membership);
+      else if (on === undefined) await this.#lookAgain().catch(() => {});
     }
   }
 
   /** Somebody else wrote, or an answer was lost: go on from what is there. */
   async #lookAgain(): Promise<void> {
     const answer = await this.#options.store.get(this.leaseName);
-    this.#version = answer.type === "ok" ? answer.version : undefined;
+    this.#take(
+      answer.type === "ok" ? noteVersion(this.#membership, answer.version, "answer") : noteMissing(this.#membership),
+    );
     this.#dirty = true;
   }
 
-  #change(): LeaseChange {
+  #change(on: LeaseVersion | undefined): LeaseChange {
     const { coordinator, identity, timings, clock, traits } = this.#options;
-    this.#renewTime = nextRenewTime(clock.wallMs(), this.#version?.record.renewTime ?? this.#renewTime);
+    this.#renewTime = nextRenewTime(clock.wallMs(), on?.record.renewTime ?? this.#renewTime);
     return {
       record: {
         holder: identity.text,
         durationMs: timings.durationMs,
-        acquireTime: this.#version?.record.acquireTime ?? this.#renewTime,
+        acquireTime: on?.record.acquireTime ?? this.#renewTime,
         renewTime: this.#renewTime,
-        transitions: this.#version?.record.transitions ?? 0,
+        transitions: on?.record.transitions ?? 0,
       },
       labels: { [LABEL_COORDINATOR]: coordinator, [LABEL_ROLE]: "member" },
       annotations: {
@@ -161,6 +256,7 @@ export class MemberKeeper {
         [ANNOTATION_ZONE]: traits.zone,
         [ANNOTATION_VERSION]: traits.version,
         [ANNOTATION_RESOURCES]: JSON.stringify(this.#resources),
+        [ANNOTATION_FENCE]: null,
       },
     };
   }

@@ -1,4 +1,5 @@
 import { compareResourceVersions, isResourceVersion } from "../kube/resource-version.ts";
+import { isFenced } from "../lease/fence.ts";
 import {
   ANNOTATION_IDENTITY,
   ANNOTATION_PROTOCOL,
@@ -32,6 +33,9 @@ export interface Member {
   readonly understood: boolean;
   /** Resources whose first list it has complete, with its key map. */
   readonly resources: ReadonlyMap<string, string>;
+  /** Monotonic: when its record was seen to change. */
+  readonly changedMs: number;
+  /** Monotonic; negative infinity once it is fenced. */
   readonly liveUntilMs: number;
   /** False while it is known from a list only and may have been dead for long. */
   readonly seenToChange: boolean;
@@ -69,7 +73,12 @@ export function observeMember(
       known !== undefined && known.lease.annotations[ANNOTATION_RESOURCES] === version.annotations[ANNOTATION_RESOURCES]
         ? known.resources
         : parseResources(version.annotations[ANNOTATION_RESOURCES]),
-    liveUntilMs: known !== undefined && !changed ? known.liveUntilMs : monotonicMs + declaredMs,
+    changedMs: known !== undefined && !changed ? known.changedMs : monotonicMs,
+    liveUntilMs: isFenced(version)
+      ? Number.NEGATIVE_INFINITY
+      : known !== undefined && !changed
+        ? known.liveUntilMs
+        : monotonicMs + declaredMs,
     seenToChange: channel === "watch" || changed || (known?.seenToChange ?? false),
   };
   return new Map(roster).set(version.name, member);

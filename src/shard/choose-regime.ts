@@ -1,7 +1,8 @@
 import type { Settings } from "../config/settings.ts";
 import type { LifeOf } from "../election/contender.ts";
+import { Lives } from "../election/lives.ts";
 import type { Regime } from "../election/regime.ts";
-import { Tenure, type TenureOptions } from "../election/tenure.ts";
+import type { TenureOptions } from "../election/tenure.ts";
 import type { Shard } from "../lease/names.ts";
 import { systemClock } from "../runtime/clock.ts";
 import { ElectorateError } from "../runtime/errors.ts";
@@ -10,7 +11,7 @@ import { noWatchdog, startWatchdog, type Watchdog } from "../runtime/watchdog.ts
 import type { ShardSet } from "./shard-set.ts";
 import { Unelected } from "./unelected.ts";
 
-export interface ChooseRegimeOptions extends Omit<TenureOptions, "shards" | "lifeOf"> {
+export interface ChooseRegimeOptions extends Omit<TenureOptions, "shards" | "lifeOf" | "died"> {
   readonly settings: Settings;
   readonly sets: readonly ShardSet[];
 }
@@ -28,7 +29,8 @@ export async function chooseRegime(options: ChooseRegimeOptions, scope: Scope): 
     if (set === undefined) throw new ElectorateError("misuse", `nobody works for shard ${shard.id}`);
     return set.lifeOf(shard, watchdog, owner);
   };
-  return elected ? new Tenure({ ...options, shards, lifeOf }) : new Unelected({ shards, lifeOf, clock });
+  if (!elected) return new Unelected({ shards, lifeOf, clock, identity: options.identity.text });
+  return new Lives({ ...options, shards, lifeOf });
 }
 
 async function watch(shards: readonly Shard[], { onOverrun }: Settings, scope: Scope): Promise<Watchdog> {

@@ -20,7 +20,8 @@ import { IDLE, type Life, type LifeEffect, type LifeEvent, stepLife } from "./li
 
 /** What every shard of one resource on this replica shares. */
 export interface RunnerContext {
-  readonly identity: string;
+  /** May change: see `lives.ts`. */
+  readonly identity: () => string;
   readonly resource: ApiResource;
   readonly reconcile: Reconcile;
   readonly workers: number;
@@ -305,7 +306,7 @@ export class ShardRunner implements ShardLife {
     this.#context.telemetry.transition({
       event,
       shard: this.shard.id,
-      identity: this.#context.identity,
+      identity: this.#context.identity(),
       epoch,
       reason,
     });

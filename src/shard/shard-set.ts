@@ -13,7 +13,7 @@ import { type RunnerContext, ShardRunner } from "./runner.ts";
 export interface ShardSetOptions
   extends Pick<FeedsOptions, "transport" | "clock" | "randomness" | "telemetry" | "trouble"> {
   readonly coordinator: string;
-  readonly identity: string;
+  readonly identity: () => string;
   readonly resource: ApiResource;
   readonly options: ResourceOptions;
   readonly drainTimeoutMs: number;

@@ -10,14 +10,17 @@ export interface UnelectedOptions {
   readonly shards: readonly Shard[];
   readonly lifeOf: LifeOf;
   readonly clock: Clock;
+  readonly identity: string;
 }
 
 /** No election at all: this replica works on every shard, from a warm source to its stop, and no gate closes by itself. */
 export class Unelected implements Regime {
+  readonly identity: string;
   readonly #shards: readonly OpenShard[];
   readonly #ended = new AbortController();
 
-  constructor({ shards, lifeOf, clock }: UnelectedOptions) {
+  constructor({ shards, lifeOf, clock, identity }: UnelectedOptions) {
+    this.identity = identity;
     this.#shards = shards.map((shard) => new OpenShard(shard, clock, lifeOf));
   }
 

@@ -162,6 +162,8 @@ const OURS: readonly MetricDeclaration[] = [
   counter("electorate_watch_restarts_total", ["resource", "reason"], "Watches that had to be started again"),
   gauge("electorate_source_objects", ["resource"], "Objects in the read cache"),
   gauge("electorate_source_synced", ["resource"], "1 once the first list of the resource is complete"),
+  counter("electorate_fences_total", ["result"], "Fences that were sent to members that did not renew in time"),
+  counter("electorate_identities_lost_total", [], "Identities of this replica that were fenced, deleted or edited"),
   counter("electorate_overruns_total", ["resource"], "Work that outlived the validity of its shard"),
 ];
 

@@ -15,7 +15,7 @@ import {
 import { ANNOTATION_TRANSFER } from "../../src/lease/names.ts";
 import { type LeaseRecord, type LeaseVersion, nextRenewTime } from "../../src/lease/record.ts";
 import { transferText } from "../../src/lease/transfer.ts";
-import { CLOCK_RATIO, L, lease, Q, R, transferAnnotation, V } from "./elector-driver.ts";
+import { CLOCK_RATIO, L, lease, PER_SHARD, Q, R, transferAnnotation, V } from "./elector-driver.ts";
 
 /** One stored change of the Lease; `version` is undefined for a deletion. */
 interface Change {
@@ -351,7 +351,7 @@ export class ElectorCluster {
     const timings = { leaseDurationMs: L, renewDeadlineMs: V, retryPeriodMs: R, clockRatio: CLOCK_RATIO, quiesceMs: Q };
     const { identity, standing, acknowledged } = replica;
     const sentBefore = (resourceVersion: string) => acknowledged.sentBefore(resourceVersion);
-    return { now, identity, ...timings, phaseShift: 0.5, standing, sentBefore };
+    return { now, identity, ...timings, ...PER_SHARD, phaseShift: 0.5, standing, sentBefore };
   }
 
   #nextWake(untilMs: number): { readonly replica: Replica; readonly atMs: number } | undefined {

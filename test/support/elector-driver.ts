@@ -16,10 +16,13 @@ import {
 } from "../../src/election/elector.ts";
 import { ANNOTATION_TRANSFER } from "../../src/lease/names.ts";
 import { type LeaseVersion, nextRenewTime, parseLease } from "../../src/lease/record.ts";
+import type { Renewal } from "../../src/lease/renewal.ts";
 import { transferText } from "../../src/lease/transfer.ts";
 
 /** Default timings: L 15 s, V 10 s, R 2 s. */
 export const L = 15_000;
+/** What an elector is told where no Lease stands by a member Lease. */
+export const PER_SHARD = { renewal: "per-shard", memberValidUntilMs: Number.NEGATIVE_INFINITY } as const;
 export const V = 10_000;
 export const R = 2_000;
 export const CLOCK_RATIO = 1.25;
@@ -97,6 +100,9 @@ export class ElectorDriver {
   #rv = 0;
   #pending: { readonly write: SentWrite; readonly on: LeaseVersion | undefined } | undefined;
 
+  renewal: Renewal = "per-shard";
+  memberValidUntilMs = Number.NEGATIVE_INFINITY;
+
   constructor(options: { readonly durationMs?: number; readonly standing?: Partial<Standing> } = {}) {
     const leaseDurationMs = options.durationMs ?? L;
     const quiesceMs = leaseDurationMs / CLOCK_RATIO - V;
@@ -120,6 +126,8 @@ export class ElectorDriver {
       now,
       identity: WE,
       ...this.#timings,
+      renewal: this.renewal,
+      memberValidUntilMs: this.memberValidUntilMs,
       phaseShift: 1,
       standing: this.standing,
       sentBefore: (resourceVersion) => this.acknowledged.sentBefore(resourceVersion),

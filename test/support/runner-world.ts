@@ -69,7 +69,7 @@ export function made(keys: readonly string[] = ["default/a"], workers = 1, reque
   const runner = new ShardRunner(
     shard,
     {
-      identity: "r1_uuid",
+      identity: () => "r1_uuid",
       resource: CONFIGMAPS,
       reconcile: handler.reconcile,
       workers,

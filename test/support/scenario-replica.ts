@@ -3,11 +3,14 @@ import type { LeaseTimings } from "../../src/config/timings.ts";
 import { Acknowledged } from "../../src/election/acknowledged.ts";
 import { Campaign } from "../../src/election/campaign.ts";
 import type { LifeOwner, ShardLife } from "../../src/election/contender.ts";
+import { Deaths } from "../../src/election/deaths.ts";
 import { Desk } from "../../src/election/desk.ts";
 import type { Term } from "../../src/election/term.ts";
 import type { MemoryLeases } from "../../src/lease/memory.ts";
 import { MemoryLeaseStore } from "../../src/lease/memory-store.ts";
 import { createIdentity, type Identity, type Shard } from "../../src/lease/names.ts";
+import type { Renewal } from "../../src/lease/renewal.ts";
+import { Fencing } from "../../src/membership/fencing.ts";
 import { MemberKeeper } from "../../src/membership/keeper.ts";
 import type { Clock, Timer } from "../../src/runtime/clock.ts";
 import { GateClock } from "../../src/runtime/gate-clock.ts";
@@ -131,6 +134,7 @@ export class Replica {
     telemetry: Telemetry,
     traits: MemberTraits,
     timings: LeaseTimings = TIMINGS,
+    renewal: Renewal = "per-shard",
   ) {
     this.#clock = new MortalClock(clock);
     this.identity = createIdentity(name, `uuid-of-${name}`);
@@ -141,6 +145,7 @@ export class Replica {
       coordinator: COORDINATOR,
       namespace: "default",
       timings,
+      renewal,
       store: this.link,
       clock: this.#clock,
       gateClock,
@@ -153,14 +158,24 @@ export class Replica {
       identity: this.identity,
       traits,
       acknowledged: (resourceVersion, sentMs) => acknowledged.note(resourceVersion, sentMs),
+      extended: () => this.campaign.extended(),
+      relist: () => watch.relist(),
+      died: () => this.campaign.abandon("identity-lost"),
     });
     const { durationMs: leaseDurationMs } = timings;
+    const watch = this.link.watch();
     this.desk = new Desk({
-      watch: this.link.watch(),
+      watch,
       keeper: this.keeper,
       clock: this.#clock,
       leaseDurationMs,
       changed,
+    });
+    const fencing = new Fencing({
+      ...shared,
+      identity: this.identity.text,
+      roster: () => this.desk.roster,
+      fenced: (version) => this.desk.fenced(version),
     });
     this.campaign = new Campaign({
       ...shared,
@@ -173,6 +188,8 @@ export class Replica {
         return work;
       },
       roster: () => this.desk.roster,
+      deaths: new Deaths({ coordinator: COORDINATOR, leaseDurationMs, presence: () => this.desk, fencing }),
+      memberValidUntilMs: () => this.keeper.validUntilMs,
       isWarm: (resource) => this.#warm.has(resource),
       changed,
     });

@@ -15,6 +15,7 @@ const RIGHT = [
   "  renewDeadline: 10s",
   "  retryPeriod: 2s",
   "  clockRatio: 1.25",
+  "  renewal: per-member",
   "drainTimeout: 20s",
   "shutdownTimeout: 25s",
   "onOverrun: exit",
@@ -74,6 +75,7 @@ const WRONG: readonly (readonly [key: string, value: string, path: string, says:
   ["renewDeadline", "2s", "lease.renewDeadline", /1.2 x retryPeriod/],
   ["retryPeriod", "2sec", "lease.retryPeriod", /"2sec"/],
   ["retryPeriod", "0ms", "lease.retryPeriod", /longer than 0/],
+  ["renewal", "per-lease", "lease.renewal", /"per-shard" or "per-member".*"per-lease"/],
   ["clockRatio", '"1.25"', "lease.clockRatio", /the string "1.25"/],
   ["clockRatio", "0.9", "lease.clockRatio", /between 1 and 2.*0.9/],
   ["clockRatio", ".nan", "lease.clockRatio", /NaN/],
@@ -190,7 +192,8 @@ describe("a configuration", () => {
     ["duration: 15s", "duration", /it belongs in lease/],
     ["lease: { renewdeadline: 9s }", "lease.renewdeadline", /did you mean "renewDeadline"\?/],
     ["lease: { drainTimeout: 9s }", "lease.drainTimeout", /it belongs at the top level/],
-    ["renewal: per-member", "renewal", /remove it \(keys here: coordinator, namespace/],
+    ["renewal: per-member", "renewal", /it belongs in lease/],
+    ["replicas: 3", "replicas", /remove it \(keys here: coordinator, namespace/],
     ["__proto__: {}", "__proto__", /is not a key/],
   ])("refuses the unknown key of %j, and says what was probably meant", (line, path, says) => {
     const problems = refusal(`coordinator: shop\nresources: [{resource: pods, handler: a.ts#b}]\n${line}\n`);
@@ -269,7 +272,13 @@ describe("a right configuration", () => {
     expect(configuration).toEqual({
       coordinator: "shop",
       namespace: undefined,
-      lease: { durationMs: 15_000, renewDeadlineMs: 10_000, retryPeriodMs: 2_000, clockRatio: 1.25 },
+      lease: {
+        durationMs: 15_000,
+        renewDeadlineMs: 10_000,
+        retryPeriodMs: 2_000,
+        clockRatio: 1.25,
+        renewal: "per-shard",
+      },
       drainTimeoutMs: 20_000,
       shutdownTimeoutMs: 25_000,
       onOverrun: "exit",

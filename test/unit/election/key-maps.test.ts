@@ -18,13 +18,25 @@ class Watcher {
   observation: Observation = UNSEEN;
 
   sees(version: LeaseVersion, atMs = 0, name = "shop-configmaps-12"): boolean {
-    const arrival = { channel: "watch", monotonicMs: atMs, leaseDurationMs: L, absenceMs: L } as const;
+    const arrival = {
+      channel: "watch",
+      identity: "we_u",
+      monotonicMs: atMs,
+      leaseDurationMs: L,
+      absenceMs: L,
+    } as const;
     this.observation = observeVersion(this.observation, version, arrival);
     return this.keyMaps.observe(name, this.observation);
   }
 
   misses(atMs: number): boolean {
-    this.observation = observeAbsence(false, { channel: "watch", monotonicMs: atMs, leaseDurationMs: L, absenceMs: L });
+    this.observation = observeAbsence(false, {
+      channel: "watch",
+      identity: "we_u",
+      monotonicMs: atMs,
+      leaseDurationMs: L,
+      absenceMs: L,
+    });
     return this.keyMaps.observe("shop-configmaps-12", this.observation);
   }
 }

@@ -65,7 +65,13 @@ function renew(identity: string, state?: string): void {
 function holds(identity: string, ...shards: readonly Shard[]): void {
   for (const shard of shards) {
     rv += 1;
-    const arrival = { channel: "watch", monotonicMs: clock.monotonicMs(), leaseDurationMs: L, absenceMs: L } as const;
+    const arrival = {
+      channel: "watch",
+      identity: "a_u",
+      monotonicMs: clock.monotonicMs(),
+      leaseDurationMs: L,
+      absenceMs: L,
+    } as const;
     const observation = observeVersion(UNSEEN, { ...lease({ rv, holder: identity }), name: shard.leaseName }, arrival);
     electors.set(shard.id, { ...NEW_ELECTOR, observation });
   }

@@ -44,6 +44,14 @@ describe("being handed a shard: causal validity", () => {
     r1.advances(1).expects("vacating");
   });
 
+  it("a shard waits at its new holder for somebody whom the old one has long waited out", () => {
+    const r1 = new ElectorDriver({ standing: { rankDelayMs: 100 * L } });
+    // Began to look lately: of whoever is dead it knows only that he may still act.
+    r1.sees(lease({ rv: 8, holder: "dead_u" }), "list").acknowledges(9);
+    r1.sees(lease({ rv: 10, holder: THEM, transitions: 1 })).passes(500);
+    r1.sees(transferred({ rv: 12, replaced: 10 })).expects("leading");
+  });
+
   it("an event that comes late does not lengthen validity", () => {
     const r1 = standby(500);
     const version = transferred({ rv: 12, replaced: 10 });

@@ -30,6 +30,7 @@ function made(wrap: (store: LeaseStore) => LeaseStore = (store) => store) {
     namespace: "default",
     identity: createIdentity("pod", "u1"),
     timings: TIMINGS,
+    renewal: "per-shard",
     traits: { weight: 2, zone: "here", version: "7f9c" },
     store: link,
     clock,
@@ -37,6 +38,9 @@ function made(wrap: (store: LeaseStore) => LeaseStore = (store) => store) {
     trouble: new TroubleLog(silentTelemetry.log),
     gateClock: new GateClock(clock),
     acknowledged: (resourceVersion, sentMs) => void acknowledged.push({ resourceVersion, sentMs }),
+    extended: () => {},
+    relist: () => {},
+    died: () => {},
   });
   const stored = () => {
     const object = leases.get("shop-member-u1");
