@@ -9,7 +9,7 @@ export const EXIT_USAGE = 2;
 export const EXIT_CODES_HELP = `
 Exit codes:
   0    done; for run: stopped, with every shard given back
-  1    failed; for run: stopped while work was still running, whose Leases are left to expire
+  1    failed; for run: stopped while work was still running, whose Leases are left to expire; for --wait: not done in time
   2    wrong usage or configuration: nothing was started
   3    run ended itself, because work outlived the validity of its Lease
   137  run was killed: by its watchdog, because such work did not even let it end itself, or from outside`;

@@ -3,6 +3,7 @@ import { packageVersion } from "../kube/user-agent.ts";
 import { configCommand } from "./config.ts";
 import { demoCommand } from "./demo.ts";
 import { EXIT_CODES_HELP, EXIT_FAILED, EXIT_OK, EXIT_USAGE, exitCodeOf, failureText, flushed } from "./exit.ts";
+import { intentCommands } from "./intents.ts";
 import { planCommand } from "./plan.ts";
 import { runCommand } from "./run.ts";
 import { statusCommand } from "./status.ts";
@@ -13,6 +14,7 @@ Examples:
   electorate config example > electorate.yaml    a configuration with every key
   electorate run --config electorate.yaml        run one replica
   electorate status --coordinator shop           which replica holds which shard
+  electorate drain shop-2 --wait                 move its shards to the other replicas
 ${EXIT_CODES_HELP}`;
 
 /** The whole command line. Actions set `process.exitCode`; what they throw is told by {@link main}. */
@@ -27,7 +29,14 @@ function createProgram(): Command {
     .showHelpAfterError("(--help shows what there is)")
     .addHelpText("after", EXAMPLES)
     .exitOverride();
-  for (const command of [runCommand(), statusCommand(), planCommand(), configCommand(), demoCommand()]) {
+  for (const command of [
+    runCommand(),
+    statusCommand(),
+    ...intentCommands(),
+    planCommand(),
+    configCommand(),
+    demoCommand(),
+  ]) {
     command.copyInheritedSettings(program);
     for (const below of command.commands) below.copyInheritedSettings(program);
     program.addCommand(command);

@@ -7,6 +7,7 @@ import type { CoordinatorOptions, ResourceOptions } from "./options.ts";
 export function coordinatorOptions(configuration: Configuration, handlers: readonly Reconcile[]): CoordinatorOptions {
   const { coordinator, namespace, lease, drainTimeoutMs, shutdownTimeoutMs, onOverrun, leaderElection, httpAddress } =
     configuration;
+  const { rolloutWindowMs, respread } = configuration;
   return {
     coordinator,
     lease,
@@ -14,6 +15,8 @@ export function coordinatorOptions(configuration: Configuration, handlers: reado
     shutdownTimeoutMs,
     onOverrun,
     leaderElection,
+    rolloutWindowMs,
+    ...(respread === undefined ? {} : { respread }),
     ...(namespace === undefined ? {} : { namespace }),
     ...(httpAddress === undefined ? {} : { http: { address: httpAddress } }),
     resources: configuration.resources.map((resource, index) => {

@@ -11,6 +11,8 @@ drainTimeout: 20s            # how long keys in work may go on after their shard
 shutdownTimeout: 25s         # how long a stop may take in all; the pod's grace period is 5s more
 onOverrun: exit              # work that outlives its Lease ends the process; report only says so
 leaderElection: shards       # none: no Lease at all, this replica works on everything
+rolloutWindow: 10m           # two versions alive for longer than this share all shards; until then shards move to the newer one
+respread: 3                  # pairs of buckets that a move for the sake of the spread alone must remove; left out: no such moves
 http:
   address: "0.0.0.0:8080"    # livez, readyz, metrics; "none" serves nothing
 resources:

@@ -17,6 +17,9 @@ export interface Configuration {
   readonly shutdownTimeoutMs: number;
   readonly onOverrun: "exit" | "report";
   readonly leaderElection: "shards" | "none";
+  readonly rolloutWindowMs: number;
+  /** `undefined`: no shard moves for the sake of the spread. */
+  readonly respread: number | undefined;
   /** `undefined`: nothing is served. */
   readonly httpAddress: string | undefined;
   readonly resources: readonly ResourceConfiguration[];
@@ -126,6 +129,8 @@ function configurationOf(input: ConfigurationInput, placeOf: (path: Path) => str
     shutdownTimeoutMs: input.shutdownTimeout,
     onOverrun,
     leaderElection,
+    rolloutWindowMs: input.rolloutWindow,
+    respread: input.respread,
     httpAddress: http.address === NO_ADDRESS ? undefined : http.address,
     resources: input.resources.map(
       ({ resource, namespaces, labelSelector, fieldSelector, metadataOnly, buckets, workers, handler }, index) => {

@@ -30,6 +30,16 @@ export interface CoordinatorOptions {
   readonly zone?: string;
   /** Which release it runs: while two are alive, shards move to the newer one only. Default: `POD_TEMPLATE_HASH`. */
   readonly version?: string;
+  /**
+   * How long members of two versions may be alive together before a rollout counts as one that does not end, and shards are spread
+   * over both versions. Default 600,000.
+   */
+  readonly rolloutWindowMs?: number;
+  /**
+   * In calm times shards are moved for the sake of the spread alone, where each such move removes at least so many pairs of buckets
+   * of one resource from one member. Default: none are.
+   */
+  readonly respread?: number;
   /** Where `/livez`, `/readyz` and `/metrics` are served, from before any election until after the last release. Default: nowhere. */
   readonly http?: { readonly address: string };
   /** Default: the credentials of the pod, else of the kubeconfig. */

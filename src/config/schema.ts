@@ -11,6 +11,8 @@ import { fieldSelectorProblem, labelSelectorProblem } from "./selectors.ts";
  */
 
 const MOST_WORKERS = 1_000;
+/** More than any move can remove: it switches such moves off as well as leaving the key out does. */
+const MOST_PAIRS = 1_000;
 
 /** Serves nothing when given as `http.address`. */
 export const NO_ADDRESS = "none";
@@ -157,6 +159,12 @@ export const configurationSchema = z.strictObject(
       .enum(["shards", "none"], { error: wanted('"shards" or "none"') })
       .default("shards")
       .describe("none uses no Lease at all: this replica works on everything."),
+    rolloutWindow: duration("10m")
+      .prefault("10m")
+      .describe("How long members of two versions may be alive together before shards are spread over both."),
+    respread: wholeNumber(MOST_PAIRS, "pairs of buckets")
+      .optional()
+      .describe("Pairs on one member that a move for the sake of the spread must remove. Left out: no such moves."),
     http: httpSchema.prefault({}),
     resources: z.array(resourceSchema, { error: wanted("a list of resources") }).superRefine((resources, context) => {
       if (resources.length === 0)

@@ -15,6 +15,15 @@ export interface Settings {
   readonly leaderElection: "shards" | "none";
   readonly resources: readonly ResourceOptions[];
   readonly traits: MemberTraits;
+  readonly placement: PlacementSettings;
+}
+
+/** What an operator may say of the plan; the same for all replicas. */
+export interface PlacementSettings {
+  /** How long members of two versions may be alive together before shards are spread over both. */
+  readonly rolloutWindowMs: number;
+  /** Pairs of buckets on one member that each move for the sake of the spread must remove; `undefined`: there are no such moves. */
+  readonly respread: number | undefined;
 }
 
 /** What the plan knows of a replica beside its state. */
@@ -26,6 +35,7 @@ export interface MemberTraits {
 
 const DEFAULT_DRAIN_TIMEOUT_MS = 20_000;
 const DEFAULT_SHUTDOWN_TIMEOUT_MS = 25_000;
+const DEFAULT_ROLLOUT_WINDOW_MS = 600_000;
 
 /** A label value and the head of DNS subdomains at once. */
 const COORDINATOR_NAME = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
@@ -58,6 +68,11 @@ export function settingsOf(options: CoordinatorOptions): Settings {
   const weight = options.weight ?? 1;
   if (!Number.isSafeInteger(weight) || weight < 1)
     refuse("weight", `must be a whole number of at least 1, but is ${weight}`);
+  const { rolloutWindowMs = DEFAULT_ROLLOUT_WINDOW_MS, respread } = options;
+  if (!(rolloutWindowMs >= 0)) refuse("rolloutWindow", `must be 0 or longer, but is ${rolloutWindowMs} ms`);
+  if (respread !== undefined && (!Number.isSafeInteger(respread) || respread < 1)) {
+    refuse("respread", `must be a whole number of at least 1, or be left out, but is ${respread}`);
+  }
   if (options.resources.length === 0) refuse("resources", "must name at least one resource, but is empty");
   options.resources.forEach((resource, index) => {
     problems.push(...problemsOf(resource, `resources[${index}]`));
@@ -76,6 +91,7 @@ export function settingsOf(options: CoordinatorOptions): Settings {
     onOverrun: options.onOverrun ?? "exit",
     leaderElection: options.leaderElection ?? "shards",
     resources: options.resources,
+    placement: { rolloutWindowMs, respread },
     traits: {
       weight,
       zone: options.zone ?? process.env.ELECTORATE_ZONE ?? "",

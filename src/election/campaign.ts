@@ -1,4 +1,13 @@
-import { ANNOTATION_KEY_MAP, LABEL_RESOURCE, LABEL_ROLE, resourceLabel, type Shard } from "../lease/names.ts";
+import type { PlacementSettings } from "../config/settings.ts";
+import { pinOf } from "../lease/intents.ts";
+import {
+  ANNOTATION_KEY_MAP,
+  controlLeaseName,
+  LABEL_RESOURCE,
+  LABEL_ROLE,
+  resourceLabel,
+  type Shard,
+} from "../lease/names.ts";
 import { isHeld, type LeaseVersion } from "../lease/record.ts";
 import { renewalOf } from "../lease/renewal.ts";
 import type { LeaseFeedEvent } from "../lease/store.ts";
@@ -12,6 +21,7 @@ import { Contender, type ContenderContext, type LifeOf } from "./contender.ts";
 import type { Deaths, StandsByMember } from "./deaths.ts";
 import { type Elector, isOurs, type Standing, type Target, versionOf } from "./elector.ts";
 import { KeyMaps } from "./key-maps.ts";
+import { Moves } from "./moves.ts";
 import {
   type Arrival,
   isHeldNow,
@@ -22,11 +32,9 @@ import {
   UNSEEN,
 } from "./observation.ts";
 import { OtherLeases } from "./other-leases.ts";
+import { type Announcement, PlanNotices } from "./plan-notices.ts";
 import { rankOf, rankStepMs } from "./ranking.ts";
 import { Targets } from "./targets.ts";
-
-/** How many shards of one replica move at once: enough to hide a round trip, few enough to leave the API server to others. */
-const MOST_MOVES = 32;
 
 export interface CampaignOptions extends Omit<ContenderContext, "standingOf" | "changed"> {
   /** Something that others may wait for has changed. */
@@ -36,6 +44,11 @@ export interface CampaignOptions extends Omit<ContenderContext, "standingOf" | "
   /** Live members, as the watch has shown them so far. */
   readonly roster: () => Roster;
   readonly deaths: Deaths;
+  /** True while somebody asks that nothing moves without need. */
+  readonly isFrozen: () => boolean;
+  readonly placement: PlacementSettings;
+  /** Told of what should be an Event. */
+  announce?(announcement: Announcement): void;
   /** True once the resource's source has its first list complete: no shard is opened on a cold cache. */
   readonly isWarm: (resource: string) => boolean;
 }
@@ -51,6 +64,7 @@ export class Campaign {
   readonly #resourceOfLabel = new Map<string, string>();
   readonly #others = new OtherLeases();
   readonly #targets: Targets;
+  readonly #moves: Moves;
   /** Monotonic. Until then deaths are known. */
   #judgedMs = Number.NEGATIVE_INFINITY;
   readonly #absences: Absences;
@@ -65,7 +79,17 @@ export class Campaign {
     this.#targets = new Targets({
       ...options,
       electorOf: ({ leaseName }) => this.#contenders.get(leaseName)?.elector,
+      notices: new PlanNotices({
+        controlLease: controlLeaseName(options.coordinator),
+        log: options.telemetry.log,
+        announce: (announcement) => options.announce?.(announcement),
+      }),
       planned: () => this.poke(),
+    });
+    this.#moves = new Moves({
+      retryPeriodMs: options.timings.retryPeriodMs,
+      targets: this.#targets,
+      contenders: () => this.contenders,
     });
     const shared: ContenderContext = {
       ...options,
@@ -126,8 +150,8 @@ export class Campaign {
     }
   }
 
-  /** Members came, left, or say something else. */
-  noteMembers(what: "joined" | "left"): void {
+  /** Members came, left, or say something else; or somebody asks for something else. */
+  note(what: "joined" | "left" | "wish"): void {
     this.#targets.note(what);
     this.poke();
   }
@@ -204,6 +228,7 @@ export class Campaign {
       if (before?.record.holder !== version.record.holder) this.#targets.note("holder");
       if (wasWaitedOut(before, version)) this.#targets.expired(contender.shard, before.record.holder);
       this.#lookAt(contender);
+      this.#targets.notePin(contender.shard, pinOf(version));
       this.#mind(contender.shard.resource, version.name, contender.elector.observation);
       return;
     }
@@ -221,6 +246,7 @@ export class Campaign {
     const contender = this.#contenders.get(leaseName);
     if (contender !== undefined) {
       contender.dispatch({ type: "absent", channel, firstInstall });
+      this.#targets.notePin(contender.shard, undefined);
       this.#mind(contender.shard.resource, leaseName, contender.elector.observation);
       return;
     }
@@ -283,8 +309,19 @@ export class Campaign {
     if (died) this.#targets.note("left");
   }
 
+  /** What somebody who is asked to take nothing may claim is what names it already. */
+  #mayContend(shard: Shard, holder: string, nowMs: number): boolean {
+    const { identity, roster, isWarm } = this.#options;
+    if (!this.#mayBeNamed || !isWarm(shard.resource)) return false;
+    const members = roster();
+    if (holder !== identity && [...members.values()].some((one) => one.identity === identity && one.intent))
+      return false;
+    const keyMaps = this.#keyMaps.get(shard.resource);
+    return keyMaps?.isPreferred(shard.resource, members, nowMs, () => this.#isHeldUnderOurs(shard, nowMs)) ?? true;
+  }
+
   #standingOf(shard: Shard, elector: Elector, now: Instant): Standing {
-    const { identity, timings, roster, isWarm } = this.#options;
+    const { identity, timings, roster } = this.#options;
     const members = roster();
     const keyMaps = this.#keyMaps.get(shard.resource);
     const holder = versionOf(elector)?.record.holder ?? "";
@@ -298,14 +335,7 @@ export class Campaign {
     const absenceMs = (): number => this.#absenceMs(now.monotonicMs);
     return {
       leaves: this.#leaving,
-      contends:
-        leads ||
-        (this.#mayBeNamed &&
-          isWarm(shard.resource) &&
-          (keyMaps?.isPreferred(shard.resource, members, now.monotonicMs, () =>
-            this.#isHeldUnderOurs(shard, now.monotonicMs),
-          ) ??
-            true)),
+      contends: leads || this.#mayContend(shard, holder, now.monotonicMs),
       mayClaim: this.#claims.mayClaim,
       mayOpen: (keyMaps?.freeFromMs(now.monotonicMs) ?? Number.NEGATIVE_INFINITY) <= now.monotonicMs,
       target: this.#targetOf(shard, elector, now),
@@ -323,37 +353,10 @@ export class Campaign {
     return renewal === "per-shard" || memberValidUntilMs() > Number.NEGATIVE_INFINITY;
   }
 
-  /** Whom to hand a shard to, as long as not too many are on their way already. */
+  /** Whom to hand a shard to; who leaves hands over everything at once. */
   #targetOf(shard: Shard, elector: Elector, now: Instant): Target | undefined {
-    const target = this.#targets.targetFor(shard);
-    if (target === undefined || this.#leaving) return target;
-    switch (elector.phase.name) {
-      case "leading": {
-        const restMs = elector.phase.heldSinceMs + this.#options.timings.retryPeriodMs - now.monotonicMs;
-        if (restMs > 0) this.#targets.lookAgainIn(restMs);
-        return this.#targets.isCurrent && restMs <= 0 && this.#moving() < MOST_MOVES ? target : undefined;
-      }
-      case "draining":
-      case "stuck":
-      case "releasing":
-        return target;
-      case "standby":
-      case "claiming":
-      case "vacating":
-        // What is not open here is not moved from here.
-        return undefined;
-      default:
-        return elector.phase satisfies never;
-    }
-  }
-
-  #moving(): number {
-    let moving = 0;
-    for (const { elector } of this.#contenders.values()) {
-      const { name } = elector.phase;
-      if (name === "draining" || name === "releasing") moving += 1;
-    }
-    return moving;
+    if (this.#leaving) return this.#targets.targetFor(shard);
+    return this.#moves.targetFor(shard, elector, now.monotonicMs);
   }
 
   #arrival(channel: "watch" | "list"): Arrival {

@@ -1,6 +1,7 @@
 import { compareResourceVersions, isResourceVersion } from "../kube/resource-version.ts";
 import { isFenced } from "../lease/fence.ts";
-import { LABEL_ROLE } from "../lease/names.ts";
+import { observeFreeze } from "../lease/intents.ts";
+import { controlLeaseName, LABEL_ROLE } from "../lease/names.ts";
 import type { LeaseVersion } from "../lease/record.ts";
 import type { LeaseFeedEvent, LeaseWatch } from "../lease/store.ts";
 import { type Departures, NO_DEPARTURES, noteDepartures } from "../membership/departures.ts";
@@ -11,6 +12,7 @@ import {
   isLive,
   keepMembers,
   observeMember,
+  planStateOf,
   type Roster,
   standingOf,
 } from "../membership/roster.ts";
@@ -19,6 +21,7 @@ import { ElectorateError } from "../runtime/errors.ts";
 import type { Campaign } from "./campaign.ts";
 
 export interface DeskOptions {
+  readonly coordinator: string;
   readonly watch: LeaseWatch;
   readonly keeper: MemberKeeper;
   readonly clock: Clock;
@@ -39,6 +42,8 @@ export class Desk {
   #standing = "";
   #receivers: ReadonlySet<string> = new Set();
   #departures: Departures = NO_DEPARTURES;
+  #wishes = "";
+  #freeze: string | undefined;
   #position: string | undefined;
 
   constructor(options: DeskOptions) {
@@ -62,6 +67,11 @@ export class Desk {
     this.#campaign?.poke();
   }
 
+  /** True while somebody asks that nothing moves without need. */
+  get isFrozen(): boolean {
+    return this.#freeze !== undefined;
+  }
+
   /** True once the first list is complete. */
   get isListed(): boolean {
     return this.#position !== undefined;
@@ -81,8 +91,7 @@ export class Desk {
   async run(campaign: Campaign, signal: AbortSignal, collision?: ElectorateError): Promise<void> {
     this.#campaign = campaign;
     for await (const event of this.#options.watch.events(signal)) {
-      const nobodyWasHere = event.type === "snapshot" && event.versions.length === 0;
-      if (collision !== undefined && !this.isListed && nobodyWasHere) throw collision;
+      if (collision !== undefined && !this.isListed && showsNobody(event)) throw collision;
       this.#take(event, campaign);
       this.#options.changed();
     }
@@ -121,8 +130,9 @@ export class Desk {
     }
     const departed = this.#departures;
     if (this.#roster !== before) this.#departures = noteDepartures(departed, before, this.#roster, nowMs);
+    this.#noteFreeze(event, campaign);
     // Our own member Lease is written only after the first list, so an empty one says that nobody was ever here.
-    campaign.apply(event, firstList && event.type === "snapshot" && event.versions.length === 0);
+    campaign.apply(event, firstList && showsNobody(event));
     // Last: what this event says of shards must be known before it lets shards stand longer.
     const own = this.#roster.get(keeper.leaseName)?.lease;
     if (own !== undefined && own !== before.get(keeper.leaseName)?.lease) keeper.see(own);
@@ -130,6 +140,12 @@ export class Desk {
     // Shards that stood by somebody who is gone wait for nothing else.
     const fence = event.type === "changed" && isMember(event.version) && isFenced(event.version);
     if (fence || this.#departures !== departed) campaign.poke();
+  }
+
+  #noteFreeze(event: LeaseFeedEvent, campaign: Campaign): void {
+    const before = this.isFrozen;
+    this.#freeze = observeFreeze(this.#freeze, event, controlLeaseName(this.#options.coordinator));
+    if (this.isFrozen !== before) campaign.note("wish");
   }
 
   /** A renewal changes nobody's standing; a member that came, went or says something else does. */
@@ -142,7 +158,10 @@ export class Desk {
     const receivers = receiversOf(this.#roster, nowMs);
     const left = [...this.#receivers].some((identity) => !receivers.has(identity));
     this.#receivers = receivers;
-    this.#campaign?.noteMembers(left ? "left" : "joined");
+    const wishes = wishesOf(this.#roster);
+    const wish = wishes !== this.#wishes;
+    this.#wishes = wishes;
+    this.#campaign?.note(wish ? "wish" : left ? "left" : "joined");
   }
 
   #advance(event: LeaseFeedEvent): void {
@@ -161,8 +180,19 @@ export class Desk {
 
 /** Members that shards can be given to. */
 function receiversOf(roster: Roster, nowMs: number): ReadonlySet<string> {
-  const ready = [...roster.values()].filter((member) => member.state === "ready" && isLive(member, nowMs));
+  const ready = [...roster.values()].filter((member) => planStateOf(member) === "ready" && isLive(member, nowMs));
   return new Set(ready.map(({ identity }) => identity));
+}
+
+/** What is asked of members, all in one text. */
+function wishesOf(roster: Roster): string {
+  const asked = [...roster.values()].filter(({ intent }) => intent !== undefined);
+  return asked.map(({ identity, intent }) => `${identity} ${intent}`).join("\n");
+}
+
+/** A list in which no replica of this coordinator has left a trace; what people asked for before there was one is none. */
+function showsNobody(event: LeaseFeedEvent): boolean {
+  return event.type === "snapshot" && event.versions.every(({ labels }) => labels[LABEL_ROLE] === "control");
 }
 
 function isMember(version: LeaseVersion): boolean {

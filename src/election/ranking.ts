@@ -1,4 +1,4 @@
-import { isLive, type Roster } from "../membership/roster.ts";
+import { isLive, planStateOf, type Roster } from "../membership/roster.ts";
 
 /**
  * Who goes first for a shard that is free: an order that every replica computes alike and that differs from shard to shard, so
@@ -17,7 +17,7 @@ export function rankOf(
   let before = 0;
   for (const member of roster.values()) {
     if (member.identity === identity || member.identity === exceptHolder) continue;
-    if (member.state !== "ready" || !member.understood || !member.seenToChange || !isLive(member, monotonicMs))
+    if (planStateOf(member) !== "ready" || !member.understood || !member.seenToChange || !isLive(member, monotonicMs))
       continue;
     if (member.resources.get(shard.resource) !== shard.keyMap) continue;
     const theirs = place(shard.id, member.identity);

@@ -1,19 +1,24 @@
+import type { PlacementSettings } from "../config/settings.ts";
 import type { Shard } from "../lease/names.ts";
-import { isHeld } from "../lease/record.ts";
-import { isLive, type Member, type Roster } from "../membership/roster.ts";
-import type { PlanMember } from "../placement/fleet.ts";
+import { NOBODY_YET, observeAttendance } from "../membership/attendance.ts";
+import { NO_ROLLOUT, observeVersions } from "../membership/rollout.ts";
+import { isLive, type Member, planStateOf, type Roster } from "../membership/roster.ts";
 import { plan, targetOf } from "../placement/plan.ts";
-import type { PlanShard } from "../placement/standing.ts";
 import type { Clock, Timer } from "../runtime/clock.ts";
-import { type Elector, type Target, versionOf } from "./elector-state.ts";
-import { isHeldNow } from "./observation.ts";
+import type { Elector, Target } from "./elector-state.ts";
+import { type PlanInput, type PlannedShard, planInput } from "./plan-input.ts";
+import type { PlanNotices } from "./plan-notices.ts";
 
 export interface TargetsOptions {
   readonly identity: string;
   readonly clock: Clock;
   readonly shards: readonly Shard[];
   readonly roster: () => Roster;
-  readonly electorOf: (shard: Shard) => Elector | undefined;
+  readonly electorOf: (shard: PlannedShard) => Elector | undefined;
+  /** True while somebody asks that nothing moves without need. */
+  readonly isFrozen: () => boolean;
+  readonly placement: PlacementSettings;
+  readonly notices: PlanNotices;
   /** There is a new plan. */
   planned(): void;
 }
@@ -45,17 +50,28 @@ export class Targets {
   /** Members that the plan counts with. */
   #live: ReadonlySet<string> = new Set();
   /** Shards that the plan leaves out. */
-  readonly #foreign = new Set<string>();
+  #foreign: ReadonlySet<string> = new Set();
+  /** By shard, those that the plan was made with. */
+  #pins: ReadonlyMap<string, string> = new Map();
+  #attendance = NOBODY_YET;
+  #rollout = NO_ROLLOUT;
+  /** For when time alone changes what the plan is made of; it has nothing to do with what is due. */
+  #horizon: Timer | undefined;
 
   constructor(options: TargetsOptions) {
     this.#options = options;
   }
 
-  /** Something changed that the plan depends on. */
-  note(what: "joined" | "left" | "holder"): void {
+  /** Something changed that the plan depends on. A wish is what somebody asks for by an intent, and takes back. */
+  note(what: "joined" | "left" | "holder" | "wish"): void {
     this.#stale = true;
     if (what === "joined") this.#planJoins();
-    else this.#planIn(what === "left" ? 0 : HOLDERS_SETTLE_MS);
+    else this.#planIn(what === "holder" ? HOLDERS_SETTLE_MS : 0);
+  }
+
+  /** What a shard Lease says of its pin now, whether or not that is new. */
+  notePin(shard: Shard, pin: string | undefined): void {
+    if (this.#wanted !== undefined && this.#pins.get(shard.id) !== pin) this.note("wish");
   }
 
   /** A member Lease was seen: one that the plan took for dead may have renewed it after all, which changes nothing else about it. */
@@ -112,6 +128,7 @@ export class Targets {
 
   stop(): void {
     this.#timer?.cancel();
+    this.#horizon?.cancel();
   }
 
   /** The member that the plan names for a shard; `undefined` when it names none, or there is no plan yet. */
@@ -134,7 +151,7 @@ export class Targets {
     const member = [...this.#options.roster().values()].find(({ identity }) => identity === holder);
     if (member === undefined) {
       // It was none of the plan's business, and has become so.
-      if (this.#wanted !== undefined && this.#foreign.delete(shard.id)) this.note("left");
+      if (this.#wanted !== undefined && this.#foreign.has(shard.id)) this.note("left");
       return;
     }
     const version = member.lease.resourceVersion;
@@ -149,47 +166,51 @@ export class Targets {
     this.#joinsDueMs = Number.POSITIVE_INFINITY;
     this.#firstJoinMs = Number.POSITIVE_INFINITY;
     this.#stale = false;
-    const { shards, electorOf, roster, clock } = this.#options;
-    const nowMs = clock.monotonicMs();
     this.#clearSuspects();
-    const known = [...roster().values()];
-    const members = known.filter((member) => isLive(member, nowMs) && !this.#isSuspect(member.identity));
-    const everKnown = new Set(known.map(({ identity }) => identity));
-    const live = new Set(members.map(({ identity }) => identity));
-    this.#live = live;
-    this.#foreign.clear();
-    const holders = new Map<string, string>();
-    const inPlan: PlanShard[] = [];
-    for (const shard of shards) {
-      const elector = electorOf(shard);
-      const record = elector === undefined ? undefined : versionOf(elector)?.record;
-      const holds =
-        elector !== undefined && record !== undefined && isHeld(record) && isHeldNow(elector.observation, nowMs);
-      // Held by somebody who never was a member: none of the plan's business until it lets go.
-      if (holds && !everKnown.has(record.holder)) {
-        this.#foreign.add(shard.id);
-        continue;
-      }
-      inPlan.push({ id: shard.id, resource: shard.resource, keyMap: shard.keyMap, weight: 1 });
-      if (holds && live.has(record.holder)) holders.set(shard.id, record.holder);
-    }
-    const made = plan(
-      members.map((member) => this.#planMember(member)),
-      inPlan,
-      holders,
-    );
+    const input = this.#input();
+    const made = plan(input.members, input.shards, input.holders, input.options);
     const wanted = new Map<string, string>();
-    for (const { id } of inPlan) {
-      const target = targetOf(made, holders, id);
+    for (const { id } of input.shards) {
+      const target = targetOf(made, input.holders, id);
       if (target !== null) wanted.set(id, target);
     }
     this.#wanted = wanted;
+    this.#foreign = input.foreign;
+    this.#pins = input.options.pins;
+    const { versions } = this.#rollout;
+    this.#options.notices.tell({ ...input.options, voidPins: made.voidPins, versions });
+    this.#lookAhead(input.changesAtMs);
     this.#options.planned();
   }
 
-  #planMember(member: Member): PlanMember {
-    const leaves = this.#leaving && member.identity === this.#options.identity;
-    return { ...planMember(member), ...(leaves ? { state: "draining" } : {}) };
+  #input(): PlanInput {
+    const { shards, electorOf, roster, clock, identity, placement, isFrozen } = this.#options;
+    const monotonicMs = clock.monotonicMs();
+    const known = [...roster().values()];
+    const there = known.filter((member) => isLive(member, monotonicMs));
+    const live = there.filter((member) => !this.#isSuspect(member.identity));
+    this.#live = new Set(live.map((member) => member.identity));
+    this.#attendance = observeAttendance(this.#attendance, there, monotonicMs);
+    this.#rollout = observeVersions(this.#rollout, there, monotonicMs);
+    return planInput({
+      ...placement,
+      monotonicMs,
+      leaving: this.#leaving ? identity : undefined,
+      live,
+      known: new Set(known.map((member) => member.identity)),
+      shards,
+      observationOf: (shard) => electorOf(shard)?.observation,
+      isFrozen: isFrozen(),
+      attendance: this.#attendance,
+      rollout: this.#rollout,
+    });
+  }
+
+  #lookAhead(changesAtMs: number): void {
+    this.#horizon?.cancel();
+    if (changesAtMs === Number.POSITIVE_INFINITY) return;
+    const { clock } = this.#options;
+    this.#horizon = clock.timer(Math.max(1, changesAtMs - clock.monotonicMs()), () => this.note("wish"));
   }
 
   #isSuspect(identity: string): boolean {
@@ -208,22 +229,8 @@ export class Targets {
 
   #receives(member: Member): boolean {
     const nowMs = this.#options.clock.monotonicMs();
-    return member.state === "ready" && member.understood && isLive(member, nowMs) && !this.#isSuspect(member.identity);
+    return (
+      planStateOf(member) === "ready" && member.understood && isLive(member, nowMs) && !this.#isSuspect(member.identity)
+    );
   }
-}
-
-function planMember(member: Member): PlanMember {
-  const { identity, state, weight, zone, version, createdAtMs, resources, understood, seenToChange } = member;
-  return {
-    id: identity,
-    state,
-    weight,
-    zone,
-    version,
-    createdAtMs,
-    resources,
-    seen: seenToChange,
-    understood,
-    probation: false,
-  };
 }

@@ -1,4 +1,4 @@
-import type { MemberTraits } from "../config/settings.ts";
+import type { MemberTraits, PlacementSettings } from "../config/settings.ts";
 import type { LeaseTimings } from "../config/timings.ts";
 import { ANNOTATION_STATE, type Identity, type Shard } from "../lease/names.ts";
 import { type OpenLeaseStoreOptions, openLeaseStore } from "../lease/open-store.ts";
@@ -25,6 +25,7 @@ export interface TenureOptions extends Omit<OpenLeaseStoreOptions, "retryPeriodM
   readonly timings: LeaseTimings;
   readonly renewal: Renewal;
   readonly traits: MemberTraits;
+  readonly placement: PlacementSettings;
   readonly shards: readonly Shard[];
   readonly lifeOf: LifeOf;
   /** The identity has ended, and the tenure with it. Called once everything is closed. */
@@ -68,6 +69,7 @@ export class Tenure implements Regime {
     });
     const watch = this.#store.watch();
     this.#desk = new Desk({
+      coordinator: options.coordinator,
       watch,
       keeper: this.#keeper,
       clock,
@@ -85,6 +87,7 @@ export class Tenure implements Regime {
       roster: () => this.#desk.roster,
       deaths: this.#deaths(),
       memberValidUntilMs: () => this.#keeper.validUntilMs,
+      isFrozen: () => this.#desk.isFrozen,
       isWarm: (resource) => this.#warm.has(resource),
       changed,
     });

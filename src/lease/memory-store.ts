@@ -1,6 +1,6 @@
 import type { KubernetesObject } from "../kube/api.ts";
 import type { Change, MemoryLeases } from "./memory.ts";
-import { LABEL_COORDINATOR, LABEL_ROLE } from "./names.ts";
+import { LABEL_COORDINATOR, LABEL_ROLE, ROLES } from "./names.ts";
 import { type LeaseVersion, parseLease } from "./record.ts";
 import type { LeaseFeedEvent, LeaseStore, LeaseWatch, ReadAnswer, RemoveAnswer, WriteAnswer } from "./store.ts";
 
@@ -109,7 +109,7 @@ export class MemoryLeaseStore implements LeaseStore {
   }
 
   #selects({ metadata: { labels = {} } }: KubernetesObject): boolean {
-    return labels[LABEL_COORDINATOR] === this.#coordinator && ["shard", "member"].includes(labels[LABEL_ROLE] ?? "");
+    return labels[LABEL_COORDINATOR] === this.#coordinator && ROLES.some((role) => role === labels[LABEL_ROLE]);
   }
 }
 

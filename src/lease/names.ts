@@ -25,6 +25,12 @@ export const ANNOTATION_WEIGHT = "electorate.dev/weight";
 export const ANNOTATION_ZONE = "electorate.dev/zone";
 /** Which release a member runs: the hash of its pod template, or what the configuration says. */
 export const ANNOTATION_VERSION = "electorate.dev/version";
+/** On a member Lease, what somebody asks of the member: see `intents.ts`, for this one and the next two. */
+export const ANNOTATION_INTENT = "electorate.dev/intent";
+/** On a shard Lease: the member that is to hold it, by the part of its identity before `_`. */
+export const ANNOTATION_PIN = "electorate.dev/pin";
+/** On the control Lease: no shard that has a live holder is moved. */
+export const ANNOTATION_FREEZE = "electorate.dev/freeze";
 /** How this shard Lease is kept alive: `per-shard` or `per-member`. */
 export const ANNOTATION_RENEWAL = "electorate.dev/renewal";
 /** `<identity>;<leaseTransitions>`: see `fence.ts`. */
@@ -37,6 +43,9 @@ export const ANNOTATION_TRANSFER = "electorate.dev/transfer";
 
 /** The protocol that this version speaks. */
 export const PROTOCOL = "1";
+
+/** What a Lease of ours is for. The control Lease is never held: it carries what is asked of the whole coordinator. */
+export const ROLES = ["shard", "member", "control"] as const;
 
 const SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 const LONGEST_NAME = 253;
@@ -104,6 +113,11 @@ export function memberLeaseNameOf(coordinator: string, identity: string): string
   return uuid === undefined ? undefined : memberLeaseName(coordinator, uuid);
 }
 
+/** `<coordinator>-control`; no shard is called so, because a shard's name ends with a number. */
+export function controlLeaseName(coordinator: string): string {
+  return `${coordinator}-control`;
+}
+
 /**
  * Identity of one process: `<pod name>_<uuid>`. The part before `_` is for people, who pin and drain by it; the uuid is new
  * at each start, so that no two processes ever share an identity, whatever a deployment does.
@@ -125,6 +139,11 @@ export function createIdentity(name: string, uuid: string): Identity {
   return { text: `${name}_${uuid}`, name, uuid };
 }
 
+/** The part of an identity before `_`, by which people know a member. */
+export function nameOf(identity: string): string {
+  return identity.split("_", 1)[0] ?? identity;
+}
+
 /** A resource name as a label value: as it is up to 63 characters, else its head, `-` and 8 hex digits of its SHA-256. */
 export function resourceLabel(resource: string): string {
   if (resource.length <= LONGEST_LABEL) return resource;
@@ -140,7 +159,7 @@ export function shardLabels(coordinator: string, shard: Shard): Record<string, s
   };
 }
 
-/** Selects every Lease of a coordinator, of both roles. */
+/** Selects every Lease of a coordinator, of every role. */
 export function leaseSelector(coordinator: string): string {
-  return `${LABEL_COORDINATOR}=${coordinator},${LABEL_ROLE} in (shard,member)`;
+  return `${LABEL_COORDINATOR}=${coordinator},${LABEL_ROLE} in (${ROLES.join(",")})`;
 }

@@ -1,5 +1,6 @@
 import { compareResourceVersions, isResourceVersion } from "../kube/resource-version.ts";
 import { isFenced } from "../lease/fence.ts";
+import { type Intent, intentOf } from "../lease/intents.ts";
 import {
   ANNOTATION_IDENTITY,
   ANNOTATION_PROTOCOL,
@@ -20,7 +21,10 @@ export interface Member {
   readonly leaseName: string;
   readonly identity: string;
   readonly lease: LeaseVersion;
+  /** What it says itself; see {@link planStateOf}. */
   readonly state: "ready" | "draining";
+  /** What somebody asks of it. */
+  readonly intent: Intent | undefined;
   /** Share of the load that it is to carry beside others, 1 or more. */
   readonly weight: number;
   /** Empty when it does not say. */
@@ -63,6 +67,7 @@ export function observeMember(
     identity: version.annotations[ANNOTATION_IDENTITY] ?? version.record.holder,
     lease: version,
     state: version.annotations[ANNOTATION_STATE] === "draining" ? "draining" : "ready",
+    intent: intentOf(version),
     weight: weightOf(version.annotations[ANNOTATION_WEIGHT]),
     zone: version.annotations[ANNOTATION_ZONE] ?? "",
     version: version.annotations[ANNOTATION_VERSION] ?? "",
@@ -105,6 +110,12 @@ export function isLive(member: Member, monotonicMs: number): boolean {
   return monotonicMs < member.liveUntilMs;
 }
 
+/** How the plan deals with it: a member that is asked to drain gives everything away, although it runs on. */
+export function planStateOf({ state, intent }: Pick<Member, "state" | "intent">): "ready" | "cordoned" | "draining" {
+  if (state === "draining" || intent === "drain") return "draining";
+  return intent === "cordon" ? "cordoned" : "ready";
+}
+
 /** Monotonic time at which the next live member stops being live; infinite when there is none. */
 export function nextExpiryMs(roster: Roster, monotonicMs: number): number {
   let nextMs = Number.POSITIVE_INFINITY;
@@ -119,7 +130,7 @@ export function standingOf(roster: Roster, monotonicMs: number): string {
   return [...roster.values()]
     .filter((member) => isLive(member, monotonicMs))
     .map((m) =>
-      [m.identity, m.state, m.weight, m.zone, m.version, m.understood, m.seenToChange, ...m.resources].join(" "),
+      [m.identity, planStateOf(m), m.weight, m.zone, m.version, m.understood, m.seenToChange, ...m.resources].join(" "),
     )
     .sort()
     .join("\n");

@@ -1,5 +1,16 @@
 import { MemoryLeases } from "../../src/lease/memory.ts";
-import { ANNOTATION_TRANSFER, shardsOf } from "../../src/lease/names.ts";
+import {
+  ANNOTATION_FREEZE,
+  ANNOTATION_INTENT,
+  ANNOTATION_PIN,
+  ANNOTATION_TRANSFER,
+  controlLeaseName,
+  createIdentity,
+  LABEL_COORDINATOR,
+  LABEL_ROLE,
+  memberLeaseName,
+  shardsOf,
+} from "../../src/lease/names.ts";
 import { changedLease, nextRenewTime, parseLease } from "../../src/lease/record.ts";
 import { transferText } from "../../src/lease/transfer.ts";
 import { silentTelemetry, type Telemetry } from "../../src/runtime/telemetry.ts";
@@ -13,8 +24,9 @@ const RESOURCE = { group: "", plural: "configmaps" };
  * Several replicas around one store of Leases, told as a transcript: one command a line, blank lines and `#` comments aside.
  * After every timer it is checked that no shard has two open gates.
  *
- *   join r1 [buckets=2] [weight=1] [cold] [long]   warm r1   leave r1   crash r1   busy r1   idle r1   stuck r1
+ *   join r1 [buckets=2] [weight=1] [version=v1] [cold] [long]   warm r1   leave r1   crash r1   busy r1   idle r1   stuck r1
  *   partition r1   mute r1   heal r1   advance 15s
+ *   drain r1   cordon r1   uncordon r1   pin SHARD NAME   unpin SHARD   freeze   unfreeze
  *   delete LEASE   declare LEASE 60s   edit LEASE HOLDER   forge LEASE HOLDER   annotate LEASE   empty LEASE
  *   label LEASE [COORDINATOR]
  *   expect SHARD r1|somebody|nobody   expect holder LEASE r1|nobody   expect quiet r1   expect phase r1 SHARD PHASE
@@ -27,6 +39,8 @@ export class LeaseScenario {
   readonly transfers: string[] = [];
   readonly #replicas = new Map<string, Replica>();
   readonly #keyMaps = new Map<string, string>();
+  /** How often each name has joined: a process that starts again has another identity. */
+  readonly #joins = new Map<string, number>();
   #line = "";
 
   async play(transcript: string): Promise<void> {
@@ -70,6 +84,16 @@ export class LeaseScenario {
       }
       case "advance":
         return this.#pass(millisecondsOf(name ?? ""));
+      case "drain":
+      case "cordon":
+      case "uncordon":
+        return this.#intend(name ?? "", verb === "uncordon" ? null : verb);
+      case "pin":
+      case "unpin":
+        return this.#annotate(`${COORDINATOR}-${name}`, { [ANNOTATION_PIN]: words[1] ?? null });
+      case "freeze":
+      case "unfreeze":
+        return this.#freeze(verb === "freeze" ? "somebody" : null);
       case "delete":
       case "edit":
       case "forge":
@@ -97,10 +121,33 @@ export class LeaseScenario {
         if (event === "lease-transferred") this.transfers.push(`${shard} ${name}`);
       },
     };
-    const traits = { ...PLAIN, weight };
+    const version = /version=(\S+)/.exec(words.join(" "))?.[1] ?? "";
+    const traits = { ...PLAIN, weight, version };
+    const joins = (this.#joins.get(name) ?? 0) + 1;
+    this.#joins.set(name, joins);
+    const identity = createIdentity(name, joins === 1 ? `uuid-of-${name}` : `uuid-${joins}-of-${name}`);
     const timings = words.includes("long") ? LONG_TIMINGS : TIMINGS;
-    this.#replicas.set(name, new Replica(name, this.leases, this.clock, shards, telemetry, traits, timings));
+    this.#replicas.set(name, new Replica(identity, this.leases, this.clock, shards, telemetry, traits, timings));
     if (!words.includes("cold")) this.replica(name).warm(keyMap);
+  }
+
+  #intend(name: string, intent: string | null): void {
+    this.#annotate(memberLeaseName(COORDINATOR, this.replica(name).identity.uuid), { [ANNOTATION_INTENT]: intent });
+  }
+
+  #freeze(text: string | null): void {
+    const name = controlLeaseName(COORDINATOR);
+    const labels = { [LABEL_COORDINATOR]: COORDINATOR, [LABEL_ROLE]: "control" };
+    if (this.leases.get(name) === undefined) this.leases.create({ metadata: { name, namespace: "default", labels } });
+    this.#annotate(name, { [ANNOTATION_FREEZE]: text });
+  }
+
+  #annotate(lease: string, added: Readonly<Record<string, string | null>>): void {
+    const stored = this.leases.get(lease);
+    if (stored === undefined) throw new Error(`no such Lease: ${this.#line}`);
+    const merged = Object.entries({ ...stored.metadata.annotations, ...added });
+    const annotations = Object.fromEntries(merged.filter((entry): entry is [string, string] => entry[1] !== null));
+    this.leases.update({ ...stored, metadata: { ...stored.metadata, annotations } });
   }
 
   /** What somebody does with kubectl. */
@@ -117,8 +164,7 @@ export class LeaseScenario {
       return;
     }
     if (verb === "annotate") {
-      const annotations = { ...stored.metadata.annotations, "somebody/was-here": String(this.clock.wallMs()) };
-      this.leases.update({ ...stored, metadata: { ...stored.metadata, annotations } });
+      this.#annotate(lease, { "somebody/was-here": String(this.clock.wallMs()) });
       return;
     }
     const before = parseLease(stored).record;

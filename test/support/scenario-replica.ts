@@ -1,4 +1,4 @@
-import type { MemberTraits } from "../../src/config/settings.ts";
+import type { MemberTraits, PlacementSettings } from "../../src/config/settings.ts";
 import type { LeaseTimings } from "../../src/config/timings.ts";
 import { Acknowledged } from "../../src/election/acknowledged.ts";
 import { Campaign } from "../../src/election/campaign.ts";
@@ -8,7 +8,7 @@ import { Desk } from "../../src/election/desk.ts";
 import type { Term } from "../../src/election/term.ts";
 import type { MemoryLeases } from "../../src/lease/memory.ts";
 import { MemoryLeaseStore } from "../../src/lease/memory-store.ts";
-import { createIdentity, type Identity, type Shard } from "../../src/lease/names.ts";
+import type { Identity, Shard } from "../../src/lease/names.ts";
 import type { Renewal } from "../../src/lease/renewal.ts";
 import { Fencing } from "../../src/membership/fencing.ts";
 import { MemberKeeper } from "../../src/membership/keeper.ts";
@@ -36,6 +36,7 @@ export const LONG_TIMINGS: LeaseTimings = {
   quiesceMs: 8_000,
 };
 
+export const PLACEMENT: PlacementSettings = { rolloutWindowMs: 600_000, respread: undefined };
 export const PLAIN: MemberTraits = { weight: 1, zone: "", version: "" };
 export const COORDINATOR = "shop";
 
@@ -127,7 +128,7 @@ export class Replica {
   busy = false;
 
   constructor(
-    name: string,
+    identity: Identity,
     leases: MemoryLeases,
     clock: VirtualClock,
     shards: readonly Shard[],
@@ -137,7 +138,7 @@ export class Replica {
     renewal: Renewal = "per-shard",
   ) {
     this.#clock = new MortalClock(clock);
-    this.identity = createIdentity(name, `uuid-of-${name}`);
+    this.identity = identity;
     this.link = new LeaseLink(new MemoryLeaseStore(leases, COORDINATOR), this.#clock, timings.retryPeriodMs);
     const gateClock = new GateClock(this.#clock);
     const acknowledged = new Acknowledged(timings.renewDeadlineMs);
@@ -165,6 +166,7 @@ export class Replica {
     const { durationMs: leaseDurationMs } = timings;
     const watch = this.link.watch();
     this.desk = new Desk({
+      coordinator: COORDINATOR,
       watch,
       keeper: this.keeper,
       clock: this.#clock,
@@ -190,6 +192,8 @@ export class Replica {
       roster: () => this.desk.roster,
       deaths: new Deaths({ coordinator: COORDINATOR, leaseDurationMs, presence: () => this.desk, fencing }),
       memberValidUntilMs: () => this.keeper.validUntilMs,
+      isFrozen: () => this.desk.isFrozen,
+      placement: PLACEMENT,
       isWarm: (resource) => this.#warm.has(resource),
       changed,
     });

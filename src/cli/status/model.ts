@@ -1,3 +1,5 @@
+import type { Intent } from "../../lease/intents.ts";
+
 /** What `electorate status` says, as data: also the shape of its JSON and YAML. */
 
 /**
@@ -26,6 +28,8 @@ export interface ShardStatus {
   readonly resourceVersion: string;
   readonly keyMap: string | undefined;
   readonly renewal: string | undefined;
+  /** Name of the member that it is pinned to. */
+  readonly pin: string | undefined;
 }
 
 export interface MemberStatus {
@@ -33,6 +37,8 @@ export interface MemberStatus {
   readonly lease: string;
   /** `gone`: its Lease was not renewed within its duration. */
   readonly state: "ready" | "draining" | "gone";
+  /** What somebody asks of it. */
+  readonly intent: Intent | undefined;
   /** False for a member that speaks another version of the protocol. */
   readonly understood: boolean;
   readonly ageMs: number | undefined;
@@ -49,6 +55,8 @@ export interface CoordinatorStatus {
   readonly namespace: string;
   /** When the Leases were read, by this machine's clock. */
   readonly at: string;
+  /** Since when and by whom nothing is moved without need, as whoever asked for it said; `undefined`: it is not frozen. */
+  readonly freeze: string | undefined;
   /** Those without an owner first, then by name. */
   readonly shards: readonly ShardStatus[];
   readonly members: readonly MemberStatus[];

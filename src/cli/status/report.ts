@@ -1,3 +1,4 @@
+import { pinOf } from "../../lease/intents.ts";
 import {
   ANNOTATION_EPOCH,
   ANNOTATION_KEY_MAP,
@@ -7,9 +8,11 @@ import {
   LABEL_RESOURCE,
   LABEL_ROLE,
 } from "../../lease/names.ts";
-import { isHeld, isRelease, type LeaseVersion, parseMicroTime } from "../../lease/record.ts";
+import { isHeld, isRelease, type LeaseVersion } from "../../lease/record.ts";
 import { EMPTY_ROSTER, observeMember } from "../../membership/roster.ts";
+import { outlookOf, shardIdOf } from "../intents/outlook.ts";
 import type { CoordinatorStatus, MemberStatus, ShardState, ShardStatus, Totals } from "./model.ts";
+import { isCurrent, sinceMs } from "./wall.ts";
 import { warningsOf } from "./warnings.ts";
 
 /**
@@ -44,15 +47,17 @@ export function reportOf(
       (one, other) =>
         PRECEDENCE.indexOf(one.state) - PRECEDENCE.indexOf(other.state) || compareText(one.shard, other.shard),
     );
+  const { freeze, voidPins } = outlookOf({ coordinator, versions, wallMs });
   const at = new Date(wallMs).toISOString();
   return {
     coordinator,
     namespace,
     at,
+    freeze,
     shards,
     members,
     totals: totalsOf(shards, members),
-    warnings: warningsOf(shards, members),
+    warnings: warningsOf(shards, members, voidPins),
   };
 }
 
@@ -73,7 +78,7 @@ function shardStatus(
   const validForMs = renewedMsAgo === undefined || !isHeld(record) ? undefined : record.durationMs - renewedMsAgo;
   const state = stateOf(version, validForMs, identities);
   return {
-    shard: version.name.startsWith(`${coordinator}-`) ? version.name.slice(coordinator.length + 1) : version.name,
+    shard: shardIdOf(coordinator, version.name),
     lease: version.name,
     resource,
     state,
@@ -87,6 +92,7 @@ function shardStatus(
     resourceVersion: version.resourceVersion,
     keyMap: annotations[ANNOTATION_KEY_MAP],
     renewal: annotations[ANNOTATION_RENEWAL],
+    pin: pinOf(version),
   };
 }
 
@@ -121,11 +127,11 @@ function memberStatus(version: LeaseVersion, shardLeases: readonly LeaseVersion[
   const { record } = version;
   const identity = member?.identity ?? record.holder;
   const seenMsAgo = sinceMs(record.renewTime, wallMs);
-  const live = isHeld(record) && seenMsAgo !== undefined && seenMsAgo < record.durationMs;
   return {
     identity,
     lease: version.name,
-    state: live ? (member?.state ?? "ready") : "gone",
+    state: isCurrent(version, wallMs) ? (member?.state ?? "ready") : "gone",
+    intent: member?.intent,
     understood: member?.understood ?? false,
     ageMs: sinceMs(record.acquireTime, wallMs),
     seenMsAgo,
@@ -148,12 +154,6 @@ function totalsOf(shards: readonly ShardStatus[], members: readonly MemberStatus
     draining: inState("draining"),
     gone: inState("gone"),
   };
-}
-
-/** Whole milliseconds since a time that somebody wrote; `undefined` when it is none. */
-function sinceMs(microTime: string, wallMs: number): number | undefined {
-  const atUs = parseMicroTime(microTime);
-  return atUs === undefined ? undefined : Math.round(wallMs - atUs / 1000);
 }
 
 /** By code unit, as everywhere in this project. */

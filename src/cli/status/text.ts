@@ -13,7 +13,18 @@ export function statusText(report: CoordinatorStatus, output: Output): string {
   if (output === "yaml") return stringify(report);
   const wide = output === "wide";
   const head = `Coordinator ${report.coordinator} in namespace ${report.namespace} (ages and validity by this machine's clock, approximate)`;
-  const sections = [head, shardTable(report.shards, wide), memberTable(report.members, wide), totalsLine(report)];
+  const { freeze } = report;
+  const frozen =
+    freeze === undefined
+      ? []
+      : [`FROZEN ${printable(freeze)}: no shard that has a live holder moves for the load's sake.`];
+  const sections = [
+    head,
+    ...frozen,
+    shardTable(report.shards, wide),
+    memberTable(report.members, wide),
+    totalsLine(report),
+  ];
   const warnings = report.warnings.map((warning) => `WARNING: ${warning}`);
   return `${[...sections, ...(warnings.length === 0 ? [] : [warnings.join("\n")])].join("\n\n")}\n`;
 }
@@ -43,7 +54,19 @@ export function overviewText(reports: readonly CoordinatorStatus[], output: Outp
 
 function shardTable(shards: readonly ShardStatus[], wide: boolean): string {
   if (shards.length === 0) return "No shard has a Lease yet.";
-  const head = ["SHARD", "HOLDER", "STATE", "EPOCH", "TERM", "RENEWED", "VALID FOR", "KEY MAP"];
+  // A column that is nearly always empty is not worth its width.
+  const pinned = shards.some(({ pin }) => pin !== undefined);
+  const head = [
+    "SHARD",
+    "HOLDER",
+    "STATE",
+    "EPOCH",
+    "TERM",
+    "RENEWED",
+    "VALID FOR",
+    "KEY MAP",
+    ...(pinned ? ["PIN"] : []),
+  ];
   const wideHead = ["LEASE", "DURATION", "TRANSITIONS", "RESOURCE VERSION", "RENEWAL"];
   const rows = shards.map((shard) => [
     shard.shard,
@@ -54,6 +77,7 @@ function shardTable(shards: readonly ShardStatus[], wide: boolean): string {
     agoText(shard.renewedMsAgo),
     validityText(shard.validForMs),
     dash(shard.keyMap),
+    ...(pinned ? [dash(shard.pin)] : []),
     ...(wide
       ? [
           shard.lease,
@@ -72,7 +96,7 @@ function memberTable(members: readonly MemberStatus[], wide: boolean): string {
   const head = ["MEMBER", "STATE", "SHARDS", "AGE", "LAST SEEN", "RESOURCES"];
   const rows = members.map((member) => [
     dash(wide ? member.identity : nameIn(member.identity)),
-    member.state,
+    member.intent === undefined ? member.state : `${member.state},${member.intent}`,
     String(member.shards),
     ageText(member.ageMs),
     agoText(member.seenMsAgo),

@@ -2,12 +2,18 @@ import { formatDuration } from "../../config/duration.ts";
 import type { MemberStatus, ShardStatus } from "./model.ts";
 
 /** What somebody should look at in a coordinator's Leases: a sentence each, with the remedy. Pure. */
-export function warningsOf(shards: readonly ShardStatus[], members: readonly MemberStatus[]): string[] {
+export function warningsOf(
+  shards: readonly ShardStatus[],
+  members: readonly MemberStatus[],
+  voidPins: readonly string[],
+): string[] {
   return [
     ...absurdDurations(shards, members),
     ...mixedKeyMaps(shards),
     ...unclearHolders(shards),
     ...strangers(members),
+    ...unboundPins(shards, voidPins),
+    ...nobodyToTake(shards, members),
   ];
 }
 
@@ -50,6 +56,24 @@ function unclearHolders(shards: readonly ShardStatus[]): string[] {
       ({ lease, holder }) =>
         `Lease ${lease} names "${holder}" without a valid renewTime and duration: another program wrote it, and it is waited out. If that program is not meant to hold it, stop it.`,
     );
+}
+
+function unboundPins(shards: readonly ShardStatus[], voidPins: readonly string[]): string[] {
+  return shards
+    .filter(({ shard }) => voidPins.includes(shard))
+    .map(
+      ({ shard, pin = "" }) =>
+        `The pin of ${shard} to "${pin}" binds nothing: no ready member of that name serves its resource. Start it, or take the pin off with electorate unpin ${shard}.`,
+    );
+}
+
+/** A fleet that is drained or cordoned as a whole goes on, but takes nothing over. */
+function nobodyToTake(shards: readonly ShardStatus[], members: readonly MemberStatus[]): string[] {
+  const ready = members.filter(({ state }) => state === "ready");
+  if (shards.length === 0 || ready.length === 0 || ready.some(({ intent }) => intent === undefined)) return [];
+  return [
+    "Every ready member is drained or cordoned: nobody takes over what another one loses. Let one take part again with electorate uncordon.",
+  ];
 }
 
 function strangers(members: readonly MemberStatus[]): string[] {

@@ -6,8 +6,11 @@ import { ageText, overviewText, statusText } from "../../../src/cli/status/text.
 import type { KubernetesObject } from "../../../src/kube/api.ts";
 import {
   ANNOTATION_EPOCH,
+  ANNOTATION_FREEZE,
   ANNOTATION_IDENTITY,
+  ANNOTATION_INTENT,
   ANNOTATION_KEY_MAP,
+  ANNOTATION_PIN,
   ANNOTATION_PROTOCOL,
   ANNOTATION_RENEWAL,
   ANNOTATION_RESOURCE,
@@ -218,6 +221,49 @@ c       ready  0       1h1m  1s ago     pods=hashring-1/4
     expect(statusText(report(), "table")).toContain(
       "No shard has a Lease yet.\n\nNo member has a Lease.\n\n0 shards: 0 owned, 0 unowned. 0 members: 0 ready.",
     );
+  });
+});
+
+describe("what somebody asked for", () => {
+  function asked(version: LeaseVersion, annotation: string, value: string): LeaseVersion {
+    return { ...version, annotations: { ...version.annotations, [annotation]: value } };
+  }
+  const control = lease("shop-control", { [LABEL_COORDINATOR]: "shop", [LABEL_ROLE]: "control" }, {}, undefined);
+  const text = (...versions: LeaseVersion[]): string => statusText(report(...versions), "table");
+
+  it("is hidden: a freeze, a pin, a drain", () => {
+    const lines = text(
+      asked(shard("pods-00", { holder: "a_u-a" }), ANNOTATION_PIN, "a"),
+      shard("pods-01", { holder: "b_u-b" }),
+      member("a"),
+      asked(member("b"), ANNOTATION_INTENT, "drain"),
+      asked(control, ANNOTATION_FREEZE, "since noon by ada\u001b[2J"),
+    ).split("\n");
+    expect(lines[2]).toBe("FROZEN since noon by ada?[2J: no shard that has a live holder moves for the load's sake.");
+    expect(lines[4]).toMatch(/ PIN$/);
+    expect(lines[5]).toMatch(/^pods-00 +a .* a$/);
+    expect(lines[6]).toMatch(/^pods-01 +b .* -$/);
+    expect(lines.find((line) => line.startsWith("b "))).toMatch(/^b +ready,drain +1 /);
+  });
+
+  it("takes the place of a shard or a member, or makes a coordinator of nothing but a freeze", () => {
+    const data = report(shard("pods-00", { holder: "a_u-a" }), member("a"), asked(control, ANNOTATION_FREEZE, "true"));
+    expect(data).toMatchObject({ freeze: "true", totals: { shards: 1, owned: 1, ready: 1 } });
+    expect(data.warnings).toEqual([]);
+    expect(report(control).freeze).toBeUndefined();
+  });
+
+  it("binds nothing, and nobody says so", () => {
+    const pinned = asked(shard("pods-00", { holder: "a_u-a" }), ANNOTATION_PIN, "c");
+    expect(report(pinned, member("a")).warnings).toEqual([
+      'The pin of pods-00 to "c" binds nothing: no ready member of that name serves its resource. Start it, or take the pin off with electorate unpin pods-00.',
+    ]);
+    expect(report(pinned, member("a"), member("c")).warnings).toEqual([]);
+    const all = ["a", "b"].map((name) => asked(member(name), ANNOTATION_INTENT, "cordon"));
+    expect(report(shard("pods-00", { holder: "a_u-a" }), ...all).warnings).toEqual([
+      expect.stringContaining("Every ready member is drained or cordoned"),
+    ]);
+    expect(report(shard("pods-00", { holder: "a_u-a" }), ...all, member("c")).warnings).toEqual([]);
   });
 });
 

@@ -20,6 +20,8 @@ const RIGHT = [
   "shutdownTimeout: 25s",
   "onOverrun: exit",
   "leaderElection: shards",
+  "rolloutWindow: 10m",
+  "respread: 3",
   "http:",
   '  address: "0.0.0.0:8080"',
   "resources:",
@@ -87,6 +89,10 @@ const WRONG: readonly (readonly [key: string, value: string, path: string, says:
   ["shutdownTimeout", "0s", "shutdownTimeout", /longer than 0s/],
   ["onOverrun", "crash", "onOverrun", /"exit" or "report".*"crash"/],
   ["leaderElection", "false", "leaderElection", /"shards" or "none".*the boolean false/],
+  ["rolloutWindow", "10", "rolloutWindow", /bare number 10/],
+  ["rolloutWindow", "25h", "rolloutWindow", /at most 24h/],
+  ["respread", "0", "respread", /from 1 to 1000, but is 0/],
+  ["respread", "yes", "respread", /the string "yes"/],
   ["address", "8080", "http.address", /the number 8080/],
   ["address", '"8080"', "http.address", /"host:port"/],
   ["address", '"0.0.0.0:70000"', "http.address", /between 0 and 65535/],
@@ -283,6 +289,8 @@ describe("a right configuration", () => {
       shutdownTimeoutMs: 25_000,
       onOverrun: "exit",
       leaderElection: "shards",
+      rolloutWindowMs: 600_000,
+      respread: undefined,
       httpAddress: "0.0.0.0:8080",
       resources: [
         {
@@ -337,6 +345,7 @@ describe("a right configuration", () => {
       shutdownTimeoutMs: 25_000,
       onOverrun: "exit",
       leaderElection: "shards",
+      rolloutWindowMs: 600_000,
       resources: [{ resource: "pods", metadataOnly: false, buckets: 1, workers: 1, reconcile: handler }],
     });
     expect(() => coordinatorOptions(configuration, [])).toThrow(/no handler for resource "pods"/);

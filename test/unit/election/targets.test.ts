@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import type { Elector } from "../../../src/election/elector.ts";
 import { NEW_ELECTOR } from "../../../src/election/elector.ts";
 import { observeVersion, UNSEEN } from "../../../src/election/observation.ts";
+import { PlanNotices } from "../../../src/election/plan-notices.ts";
 import { Targets } from "../../../src/election/targets.ts";
 import {
   ANNOTATION_IDENTITY,
@@ -14,7 +15,9 @@ import {
 } from "../../../src/lease/names.ts";
 import type { LeaseVersion } from "../../../src/lease/record.ts";
 import { EMPTY_ROSTER, forgetMember, observeMember, type Roster } from "../../../src/membership/roster.ts";
+import { silentTelemetry } from "../../../src/runtime/telemetry.ts";
 import { L, lease } from "../../support/elector-driver.ts";
+import { PLACEMENT } from "../../support/scenario-replica.ts";
 import { VirtualClock } from "../../support/virtual-clock.ts";
 import { byText } from "../../support/waiting.ts";
 
@@ -41,6 +44,9 @@ function targetsOf(identity: string): Targets {
     shards: SHARDS,
     roster: () => roster,
     electorOf: (shard) => electors.get(shard.id),
+    isFrozen: () => false,
+    placement: PLACEMENT,
+    notices: new PlanNotices({ controlLease: "shop-control", log: silentTelemetry.log, announce: () => {} }),
     planned: () => {
       plans += 1;
     },

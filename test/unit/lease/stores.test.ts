@@ -211,11 +211,12 @@ describe.each([
     const { seen } = follow(store, ended.signal);
     await settle();
     await store.create(body("shop-x-00", {}, { ...LABELS, "electorate.dev/coordinator": "other" }));
-    await store.create(body("shop-y-00", {}, { ...LABELS, "electorate.dev/role": "control" }));
+    await store.create(body("shop-y-00", {}, { ...LABELS, "electorate.dev/role": "other" }));
+    await store.create(body("shop-control", { holder: "" }, { ...LABELS, "electorate.dev/role": "control" }));
     const ours = await stored(store.create(body("shop-a-00")));
     await store.update(changedLease(ours, { record: ours.record, labels: { "electorate.dev/coordinator": "other" } }));
     await settle();
-    expect(seen).toEqual(["snapshot", "changed shop-a-00 r1", "deleted shop-a-00 r1"]);
+    expect(seen).toEqual(["snapshot", "changed shop-control", "changed shop-a-00 r1", "deleted shop-a-00 r1"]);
   });
 
   it("a deletion carries the resourceVersion of the deletion, not that of the last state", async () => {

@@ -125,6 +125,23 @@ describe("our member Lease", () => {
     expect(stored()?.record.holder).toBe("pod_u1");
   });
 
+  it("wipes what somebody asked of this member: every later write keeps it", async () => {
+    const { clock, leases, keeper, stored, run } = made();
+    void run();
+    await clock.advance(100);
+    const object = leases.get("shop-member-u1");
+    if (object === undefined) throw new Error("gone");
+    const annotations = { ...object.metadata.annotations, "electorate.dev/intent": "drain" };
+    leases.update({ ...object, metadata: { ...object.metadata, annotations } });
+    await clock.advance(3 * R);
+    keeper.announce("configmaps", "ring-1/8");
+    await clock.advance(R);
+    expect(stored()?.annotations).toMatchObject({
+      "electorate.dev/intent": "drain",
+      "electorate.dev/resources": '{"configmaps":"ring-1/8"}',
+    });
+  });
+
   it("is not written in a tight loop when somebody fights over it or every write is refused", async () => {
     const refusing = (store: LeaseStore): LeaseStore =>
       Object.assign(store, { create: () => Promise.reject(new ElectorateError("not-found", "no such namespace")) });

@@ -145,6 +145,15 @@ describe("members, as one replica sees them (section 6)", () => {
       L,
     );
     expect(standingOf(draining, 4_000)).not.toBe(standingOf(roster, 4_000));
+    const asked = observeMember(
+      renewed,
+      memberLease(3, { annotations: { "electorate.dev/intent": "cordon" } }),
+      "watch",
+      4_000,
+      L,
+    );
+    expect(only(asked)).toMatchObject({ state: "ready", intent: "cordon" });
+    expect(standingOf(asked, 4_000)).not.toBe(standingOf(renewed, 4_000));
     expect(standingOf(renewed, 40_000)).not.toBe(standingOf(renewed, 2_000));
   });
 });
