@@ -4,11 +4,11 @@
  */
 export const KEPT = {
   /** Drain, cordon, pins and a freeze are obeyed. */
-  intents: false,
+  intents: true,
   /** A member that comes and goes too often is given nothing for a while. */
-  probation: false,
+  probation: true,
   /** Whoever sees a shard taken from a member that let it expire takes that member for dead. */
-  deathsAreShared: false,
+  deathsAreShared: true,
   /** A shard that is handed over is opened, whoever may have held it before its holder. */
-  handoversOpen: false,
+  handoversOpen: true,
 };
