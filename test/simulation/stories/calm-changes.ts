@@ -1,5 +1,4 @@
 import { fewestMoves, loadsByLease } from "../fewest-moves.ts";
-import { KEPT } from "../promises.ts";
 import type { Replica } from "../replica.ts";
 import {
   CALM_MANNERS,
@@ -38,7 +37,7 @@ async function changeMembers(stage: Stage): Promise<void> {
   const before = cluster.moves.length;
   const standing = loadsByLease(cluster);
   if (cluster.running.length < 3 || randomness.chance(0.4)) {
-    cluster.limitGaps(longestGapMs(0));
+    cluster.limitGaps(LONGEST_HANDOFF_MS);
     const count = 1 + Math.floor(randomness.between(0, 3));
     for (let number = 0; number < count; number += 1) stage.join();
     await settle(stage, standing, before);
@@ -55,19 +54,18 @@ async function leave(
   standing: ReadonlyMap<string, number>,
   before: number,
 ): Promise<void> {
-  stage.cluster.limitGaps(longestGapMs(0));
+  stage.cluster.limitGaps(LONGEST_HANDOFF_MS);
   gone.terminate();
   await settle(stage, standing, before);
   if (gone.outcome !== "clean") stage.fail(`${gone.name} ended ${gone.outcome}`);
 }
 
 async function die(stage: Stage, gone: Replica, standing: ReadonlyMap<string, number>, before: number): Promise<void> {
-  stage.cluster.limitGaps(longestGapMs(longestLifeMs(gone.lease)));
+  stage.cluster.limitGaps(longestLifeMs(gone.lease) + LONGEST_HANDOFF_MS);
   gone.kill();
   // Whose clock is faster may take a shard before the wait of whom the plan names is over, and hands it on then: twice at most.
   if (stage.clocks === "alike") await settle(stage, standing, before);
-  else if (KEPT.deathsAreShared) await settle(stage, standing, before, 2);
-  else await stage.settle(SETTLES_WITHIN_MS);
+  else await settle(stage, standing, before, 2);
 }
 
 async function settle(
@@ -81,9 +79,4 @@ async function settle(
   const least = fewestMoves(standing, names);
   const why = `when ${[...standing.keys()].join(" ")} became ${names.join(" ")}`;
   stage.expectMoves(before, least, why, timesAtMost * least);
-}
-
-function longestGapMs(lifeMs: number): number {
-  const untilOpenMs = KEPT.handoversOpen ? LONGEST_HANDOFF_MS : LONGEST_HANDOFF_MS + longestLifeMs({});
-  return Math.max(lifeMs + LONGEST_HANDOFF_MS, untilOpenMs);
 }

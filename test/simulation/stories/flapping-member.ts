@@ -1,10 +1,9 @@
-import { KEPT } from "../promises.ts";
 import { USUAL_LEASE } from "../replica.ts";
 import { CALM_MANNERS, LONGEST_HANDOFF_MS, longestLifeMs, SETTLES_WITHIN_MS, type Story } from "../story.ts";
 
 const FLAPS = 10;
-/** Comings and goings that may cost moves: after the third going it is on probation. */
-const FLAPS_THAT_MOVE = KEPT.probation ? 3 : FLAPS;
+/** Comings and goings that cost moves: with the third going it is on probation. A death is known only one expiry later. */
+const FLAPS_THAT_MOVE = { leaves: 3, dies: 6 };
 
 /** It has seen every other member renew by then, and knows whom it may hand its shards to when it leaves. */
 const SEES_OTHERS_AFTER_MS = USUAL_LEASE.retryPeriodMs + 500;
@@ -22,15 +21,13 @@ export const flappingMember: Story = {
     stage.keepChanging(700);
     await stage.advance(3_000);
     await stage.settle(SETTLES_WITHIN_MS);
-    const dies = world.randomness.chance(0.3);
-    // What is handed to it and may not be opened by it yet waits for another expiry.
-    const expiries = (dies ? 1 : 0) + (KEPT.handoversOpen ? 0 : 1);
-    cluster.limitGaps(LONGEST_HANDOFF_MS + expiries * longestLifeMs({}));
+    const way = world.randomness.chance(0.3) ? "dies" : "leaves";
+    cluster.limitGaps(LONGEST_HANDOFF_MS + (way === "dies" ? longestLifeMs({}) : 0));
     const before = cluster.moves.length;
     for (let flap = 1; flap <= FLAPS; flap += 1) {
       const member = stage.join({ name: `flap${flap}`, podName: "flap" });
       await stage.advance(world.randomness.between(SEES_OTHERS_AFTER_MS, 8_000));
-      if (dies) member.kill();
+      if (way === "dies") member.kill();
       else member.terminate();
       await stage.advance(world.randomness.between(200, 6_000));
     }
@@ -38,10 +35,10 @@ export const flappingMember: Story = {
     // What it gets is the floor or the ceil of an even share, and the same shards come back.
     const share = Math.ceil(cluster.shards.length / (steady + 1));
     const moves = cluster.moves.length - before;
-    const most = 2 * share * FLAPS_THAT_MOVE;
+    const most = 2 * share * FLAPS_THAT_MOVE[way];
     if (moves > most)
       stage.fail(
-        `${moves} moves, and at most ${most} are due, when one member of ${steady + 1} comes and goes ${FLAPS} times`,
+        `${moves} moves, and at most ${most} are due, when one member of ${steady + 1} ${way} and comes back ${FLAPS} times`,
       );
     await stage.expectRest(10_000);
   },

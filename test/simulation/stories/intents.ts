@@ -1,5 +1,4 @@
 import { fewestMoves, loadsByLease } from "../fewest-moves.ts";
-import { KEPT } from "../promises.ts";
 import type { Replica } from "../replica.ts";
 import { CALM_MANNERS, SETTLES_WITHIN_MS, type Stage, type Story } from "../story.ts";
 
@@ -37,7 +36,6 @@ async function drain(stage: Stage, before: number): Promise<void> {
   stage.world.note(`drain ${one.name}`);
   outsider.intend(one.name, "drain");
   await stage.advance(OBEYED_WITHIN_MS);
-  if (!KEPT.intents) return;
   const others = cluster.running.filter((replica) => replica !== one).map(({ name }) => name);
   stage.expectMoves(before, fewestMoves(standing, others), `when ${one.name} was drained by hand`);
   const left = loadsByLease(cluster).get(one.name) ?? 0;
@@ -52,11 +50,11 @@ async function cordon(stage: Stage, before: number): Promise<void> {
   stage.world.note(`cordon ${one.name}`);
   outsider.intend(one.name, "cordon");
   await stage.advance(OBEYED_WITHIN_MS);
-  if (KEPT.intents) stage.expectMoves(before, 0, `when ${one.name} was cordoned`);
+  stage.expectMoves(before, 0, `when ${one.name} was cordoned`);
   cluster.running.find((replica) => replica !== one)?.terminate();
   await stage.advance(OBEYED_WITHIN_MS);
   const gained = (loadsByLease(cluster).get(one.name) ?? 0) - standing;
-  if (KEPT.intents && gained > 0) stage.fail(`${one.name} gained ${gained} shards although it is cordoned`);
+  if (gained > 0) stage.fail(`${one.name} gained ${gained} shards although it is cordoned`);
   stage.join();
   await stage.advance(OBEYED_WITHIN_MS);
 }
@@ -71,8 +69,7 @@ async function pin(stage: Stage): Promise<void> {
   stage.join();
   await stage.advance(OBEYED_WITHIN_MS);
   const holder = cluster.holderOf(shard);
-  if (KEPT.intents && holder !== one.coordinator.identity)
-    stage.fail(`${shard} is pinned to ${one.name} and held by ${holder}`);
+  if (holder !== one.coordinator.identity) stage.fail(`${shard} is pinned to ${one.name} and held by ${holder}`);
 }
 
 /** Who joins gets nothing; who leaves gives everything. */
@@ -83,12 +80,12 @@ async function freeze(stage: Stage, before: number): Promise<void> {
   await stage.advance(1_000);
   stage.join();
   await stage.advance(OBEYED_WITHIN_MS);
-  if (KEPT.intents) stage.expectMoves(before, 0, "during a freeze");
+  stage.expectMoves(before, 0, "during a freeze");
   const one = anyOf(stage);
   const due = loadsByLease(cluster).get(one.name) ?? 0;
   one.terminate();
   await stage.advance(OBEYED_WITHIN_MS);
-  if (KEPT.intents) stage.expectMoves(before, due, `when ${one.name} left during a freeze`);
+  stage.expectMoves(before, due, `when ${one.name} left during a freeze`);
 }
 
 function anyOf({ world, cluster }: Stage): Replica {
