@@ -133,16 +133,31 @@ export class Cluster implements Surroundings {
 
   /** A Lease of ours was written: what an outsider does to it breaks nothing but itself. */
   #judge({ name, writer, before, after }: LeaseWrite): void {
-    const by = this.replicas.find((replica) => replica.name === writer);
-    if (before?.role !== "shard" && after?.role !== "shard") return;
-    const shard = name.slice(LEASE_PREFIX.length);
     if (after?.holder === before?.holder) return;
+    const shard = name.slice(LEASE_PREFIX.length);
     this.world.note(`stored ${shard}: ${before?.holder ?? "nothing"} > ${after?.holder ?? "nothing"} (${writer})`);
+    const by = this.replicas.find((replica) => replica.name === writer);
+    if (before?.role === "member") this.#judgeFence(before.holder, by);
+    if (before?.role !== "shard" && after?.role !== "shard") return;
     const running = this.sink.actingFor(shard)[0];
     if (by !== undefined && running !== undefined) {
       this.#violate(`the Lease of ${shard} is ${verb(before, after, by)} while ${textOf(running)} works for it`);
     }
     this.#noteMove(shard, before?.holder ?? "", after?.holder ?? "", by);
+  }
+
+  /** Whoever is fenced by somebody else, or ends its own identity, has ended the work that stands by it. */
+  #judgeFence(identity: string, by: Replica | undefined): void {
+    if (by === undefined || identity === "") return;
+    for (const shard of this.shards) {
+      const lease = this.#journal.of(`${LEASE_PREFIX}${shard}`);
+      if (lease?.holder !== identity || lease.renewal !== "per-member") continue;
+      const running = this.sink.actingFor(shard)[0];
+      if (running !== undefined)
+        this.#violate(
+          `member ${identity} is ended by ${by.name} while ${textOf(running)} works for ${shard}, which stands by it`,
+        );
+    }
   }
 
   #noteMove(shard: string, before: string, holder: string, by: Replica | undefined): void {

@@ -1,3 +1,4 @@
+import type { FaultRule } from "../../src/embedded/faults.ts";
 import type { Cluster } from "./cluster.ts";
 import type { LinkFaults } from "./link.ts";
 import type { Outsider, SpecChange } from "./outsider.ts";
@@ -94,6 +95,55 @@ const ON_LINES: readonly (readonly [string, Fault])[] = [
   ],
 ];
 
+/** For a while the server does this to the requests that it is for. */
+function serve(rule: (scene: Scene) => FaultRule, mostMs: number): Fault {
+  return (scene) => {
+    const { world, core } = scene.cluster;
+    const remove = core.faults.add(rule(scene));
+    world.after(world.randomness.between(300, mostMs), remove);
+  };
+}
+
+const WRITES = ["create", "update", "patch", "delete"];
+
+const ON_SERVER: readonly (readonly [string, Fault])[] = [
+  [
+    "writes forbidden",
+    serve(() => ({ resource: "leases", verb: WRITES, fault: { kind: "answer", status: 403 } }), 15_000),
+  ],
+  ["everything refused", serve(() => ({ fault: { kind: "answer", status: 503 } }), 15_000)],
+  [
+    "too many requests",
+    serve(
+      ({ cluster: { world } }) => ({
+        resource: "leases",
+        when: () => world.randomness.chance(0.5),
+        fault: { kind: "answer", status: 429, retryAfterSeconds: 5 },
+      }),
+      15_000,
+    ),
+  ],
+  [
+    "writes applied and not answered",
+    serve(
+      ({ cluster: { world } }) => ({
+        resource: "leases",
+        verb: WRITES,
+        when: () => world.randomness.chance(0.5),
+        fault: { kind: "drop-after" },
+      }),
+      20_000,
+    ),
+  ],
+  [
+    "slow server",
+    serve(
+      ({ cluster: { world } }) => ({ fault: { kind: "delay", delayMs: world.randomness.between(200, 4_000) } }),
+      15_000,
+    ),
+  ],
+];
+
 const ON_SHARD_LEASES: readonly (readonly [string, Fault])[] = [
   ["Lease deleted", remove("shard")],
   [
@@ -151,7 +201,7 @@ function intend(scene: Scene, intent: "drain" | "cordon" | null): void {
 }
 
 /** Groups, of which each is as likely as any other: a rare kind of fault is not drowned by the many of another. */
-const GROUPS = [ON_MACHINES, ON_MACHINES, ON_LINES, ON_LINES, ON_SHARD_LEASES, ON_MEMBER_LEASES, INTENTS];
+const GROUPS = [ON_MACHINES, ON_MACHINES, ON_LINES, ON_LINES, ON_SERVER, ON_SHARD_LEASES, ON_MEMBER_LEASES, INTENTS];
 
 /** One fault, by name, drawn by the cluster's own randomness. */
 export function drawFault({ world }: Cluster): readonly [string, Fault] {

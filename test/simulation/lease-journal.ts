@@ -3,6 +3,7 @@ import type { ApiServerCore } from "../../src/embedded/core.ts";
 /** A stored version of a Lease, as far as the simulation judges it. */
 export interface StoredLease {
   readonly role: string;
+  readonly renewal: string;
   readonly holder: string;
   readonly transitions: number;
 }
@@ -65,7 +66,11 @@ export class LeaseJournal {
 interface Line {
   readonly type: string;
   readonly object: {
-    readonly metadata: { readonly name: string; readonly labels?: Readonly<Record<string, string>> };
+    readonly metadata: {
+      readonly name: string;
+      readonly labels?: Readonly<Record<string, string>>;
+      readonly annotations?: Readonly<Record<string, string>>;
+    };
     readonly spec?: { readonly holderIdentity?: string; readonly leaseTransitions?: number };
   };
 }
@@ -73,6 +78,7 @@ interface Line {
 function storedLease({ metadata, spec }: Line["object"]): StoredLease {
   return {
     role: metadata.labels?.["electorate.dev/role"] ?? "",
+    renewal: metadata.annotations?.["electorate.dev/renewal"] ?? "",
     holder: spec?.holderIdentity ?? "",
     transitions: spec?.leaseTransitions ?? 0,
   };

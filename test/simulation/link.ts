@@ -26,7 +26,7 @@ export class Link implements Network {
   readonly #world: World;
   readonly #machine: Machine;
   #faults: LinkFaults = HEALTHY;
-  #held: Delivery[] = [];
+  #held: { readonly delivery: Delivery; readonly toServer: boolean }[] = [];
 
   constructor(world: World, machine: Machine) {
     this.#world = world;
@@ -42,10 +42,11 @@ export class Link implements Network {
     this.#faults = HEALTHY;
     const held = this.#held;
     this.#held = [];
-    for (const delivery of held) {
-      this.#world.after(this.#latencyMs(), () =>
-        this.#machine.deliver(() => (how === "cut" ? delivery.cut() : delivery.arrive())),
-      );
+    for (const { delivery, toServer } of held) {
+      const arrive = (): void => (how === "cut" ? delivery.cut() : delivery.arrive());
+      // A request arrives whatever has become of its sender.
+      const onServer = toServer && how === "deliver";
+      this.#world.after(this.#latencyMs(), onServer ? arrive : () => this.#machine.deliver(arrive));
     }
   }
 
@@ -54,8 +55,8 @@ export class Link implements Network {
     const faults = this.#faults;
     const toServer = message.kind === "request";
     const isEvent = message.kind === "event" || message.kind === "end";
-    if (isEvent && (faults.eventsHeld || faults.answersLost)) return void this.#held.push(delivery);
-    if (toServer ? faults.requestsLost : faults.answersLost) return void this.#held.push(delivery);
+    if (isEvent && (faults.eventsHeld || faults.answersLost)) return void this.#held.push({ delivery, toServer });
+    if (toServer ? faults.requestsLost : faults.answersLost) return void this.#held.push({ delivery, toServer });
     // A lost segment of a watch is repeated by TCP; a lost request or answer is one that outlives its deadline.
     if (!isEvent && randomness.chance(faults.lossRate)) return;
     let latencyMs = this.#latencyMs();

@@ -53,6 +53,7 @@ function schedule(stage: Stage, join: Stage["join"]): void {
 /** Every line works, nobody wants anything, and at least two replicas are there; when the last machine that sleeps wakes. */
 function heal({ world, cluster, outsider }: Stage, join: Stage["join"]): number {
   world.note("all faults end");
+  cluster.core.faults.clear();
   outsider.withdrawIntents();
   for (const replica of cluster.running) replica.link.heal(world.randomness.chance(0.5) ? "deliver" : "cut");
   while (cluster.running.length < 2) join();
