@@ -79,10 +79,10 @@ class Replica implements Coordinator {
     const scope = new Scope();
     try {
       const { http, connection: given, coordinator: component } = this.#options;
-      await serve({ ...this.#own, http, checks: this.checks, sample: () => this.#sample() }, scope);
+      const address = await serve({ ...this.#own, http, checks: this.checks, sample: () => this.#sample() }, scope);
       const connection = await obtainConnection({ ...this.#own, connection: given, component }, scope);
       if (!(await this.#establish(connection, signal))) return { clean: true };
-      const regime = await this.#elect(connection, scope);
+      const regime = await this.#elect(connection, address, scope);
       await firstAborted(signal, scope.signal, regime.signal);
       this.#phase = "draining";
       return { clean: await this.#leave(regime, signal.aborted && !scope.signal.aborted) };
@@ -108,12 +108,12 @@ class Replica implements Coordinator {
   }
 
   /** From here on shards may be taken, each as soon as its source is warm. */
-  async #elect(connection: KubeConnection, scope: Scope): Promise<Regime> {
+  async #elect(connection: KubeConnection, address: string, scope: Scope): Promise<Regime> {
     const { namespace = connection.namespace } = this.#options;
-    const transport = connection.coordination;
+    const { coordination: transport, objects } = connection;
     const api = new KubeClient(transport, this.#own);
-    const about = { settings: this.#settings, sets: this.#sets, identity: this.#identity, namespace };
-    const regime = await chooseRegime({ ...this.#own, ...this.#settings, ...about, transport, api }, scope);
+    const about = { settings: this.#settings, sets: this.#sets, identity: this.#identity, namespace, address };
+    const regime = await chooseRegime({ ...this.#own, ...this.#settings, ...about, transport, objects, api }, scope);
     this.#regime = regime;
     regime.start();
     for (const set of this.#sets) {

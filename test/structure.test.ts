@@ -46,7 +46,7 @@ const IMPORTS: ImportTable = {
   lease: ["runtime", "kube"],
   placement: ["runtime"],
   config: ["runtime", "placement", "lease/names.ts", "type lease", "type kube", "type reconcile"],
-  membership: ["runtime", "lease", "type config", "kube/resource-version.ts"],
+  membership: ["runtime", "lease", "kube", "type config"],
   election: ["runtime", "lease", "config", "membership", "placement", "kube/resource-version.ts"],
   queue: ["runtime"],
   reconcile: ["runtime", "kube", "queue", "placement"],

@@ -29,7 +29,7 @@ export interface Cluster {
 const DEADLINE_MS = 15_000;
 
 /** The command line goes before the configuration, and that before the kubeconfig's context. `component` stands in the user agent. */
-export async function openCluster(settings: ClusterSettings, component: string): Promise<Cluster> {
+async function openCluster(settings: ClusterSettings, component: string): Promise<Cluster> {
   const configuration = settings.config === undefined ? undefined : await readConfiguration(settings.config);
   const { kubeconfig, context } = settings;
   const connection = await connect({
@@ -44,6 +44,20 @@ export async function openCluster(settings: ClusterSettings, component: string):
     coordinator: settings.coordinator ?? configuration?.coordinator,
     close: () => connection.close(),
   };
+}
+
+/** Opens a cluster, and closes it after `use`. */
+export async function withCluster<Result>(
+  settings: ClusterSettings,
+  component: string,
+  use: (cluster: Cluster) => Promise<Result>,
+): Promise<Result> {
+  const cluster = await openCluster(settings, component);
+  try {
+    return await use(cluster);
+  } finally {
+    await cluster.close();
+  }
 }
 
 /** @throws ElectorateError `forbidden` that says how to allow it. */

@@ -4,6 +4,13 @@ import { EXIT_CODES_HELP } from "./exit.ts";
 import type { OrderSettings } from "./intents/give.ts";
 import type { Order } from "./intents/orders.ts";
 import type { Fleet } from "./intents/outlook.ts";
+import {
+  configOption,
+  contextOption,
+  coordinatorOption,
+  kubeconfigOption,
+  namespaceOption,
+} from "./subject-options.ts";
 
 const NOTES = `
 It writes an annotation into one Lease, which every replica watches; any machine with a kubeconfig will do. Asking twice changes nothing.
@@ -64,13 +71,11 @@ function unfreeze() {
 function asking(name: string, description: string) {
   return new Command(name)
     .description(description)
-    .addOption(
-      new Option("--coordinator <name>", "coordinator; default: the only one of the namespace").conflicts("config"),
-    )
-    .option("-c, --config <file>", "configuration file that names the coordinator and its namespace")
-    .option("-n, --namespace <name>", "namespace of the Leases; default: the configuration's, else the context's")
-    .option("--kubeconfig <file>", "kubeconfig to use; default: KUBECONFIG, the pod's service account, ~/.kube/config")
-    .option("--context <name>", "context of the kubeconfig; default: its current one")
+    .addOption(coordinatorOption("the only one of the namespace"))
+    .addOption(configOption())
+    .addOption(namespaceOption())
+    .addOption(kubeconfigOption())
+    .addOption(contextOption())
     .addOption(
       new Option("-o, --output <format>", "how to print the answer")
         .choices(["text", "json"] as const)

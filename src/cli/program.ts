@@ -4,9 +4,11 @@ import { configCommand } from "./config.ts";
 import { demoCommand } from "./demo.ts";
 import { EXIT_CODES_HELP, EXIT_FAILED, EXIT_OK, EXIT_USAGE, exitCodeOf, failureText, flushed } from "./exit.ts";
 import { intentCommands } from "./intents.ts";
+import { membersCommand } from "./members.ts";
 import { planCommand } from "./plan.ts";
 import { runCommand } from "./run.ts";
 import { statusCommand } from "./status.ts";
+import { whereCommand } from "./where.ts";
 
 const EXAMPLES = `
 Examples:
@@ -15,6 +17,7 @@ Examples:
   electorate run --config electorate.yaml        run one replica
   electorate status --coordinator shop           which replica holds which shard
   electorate drain shop-2 --wait                 move its shards to the other replicas
+  electorate where configmaps default/cart       whose an object is
 ${EXIT_CODES_HELP}`;
 
 /** The whole command line. Actions set `process.exitCode`; what they throw is told by {@link main}. */
@@ -29,14 +32,8 @@ function createProgram(): Command {
     .showHelpAfterError("(--help shows what there is)")
     .addHelpText("after", EXAMPLES)
     .exitOverride();
-  for (const command of [
-    runCommand(),
-    statusCommand(),
-    ...intentCommands(),
-    planCommand(),
-    configCommand(),
-    demoCommand(),
-  ]) {
+  const asking = [statusCommand(), whereCommand(), membersCommand(), planCommand()];
+  for (const command of [runCommand(), ...asking, ...intentCommands(), configCommand(), demoCommand()]) {
     command.copyInheritedSettings(program);
     for (const below of command.commands) below.copyInheritedSettings(program);
     program.addCommand(command);

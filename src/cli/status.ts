@@ -1,6 +1,13 @@
-import { Command, Option } from "@commander-js/extra-typings";
+import { Command } from "@commander-js/extra-typings";
 import { EXIT_CODES_HELP } from "./exit.ts";
-import { OUTPUTS } from "./status/text.ts";
+import {
+  configOption,
+  contextOption,
+  coordinatorOption,
+  kubeconfigOption,
+  namespaceOption,
+  outputOption,
+} from "./subject-options.ts";
 
 const EXAMPLES = `
 Examples:
@@ -16,14 +23,12 @@ ${EXIT_CODES_HELP}`;
 export function statusCommand() {
   return new Command("status")
     .description("Show the shards of a coordinator, who holds them, and its members.")
-    .addOption(new Option("-o, --output <format>", "how to print it").choices(OUTPUTS).default("table" as const))
-    .addOption(
-      new Option("--coordinator <name>", "coordinator to show; default: all of the namespace").conflicts("config"),
-    )
-    .option("-c, --config <file>", "configuration file that names the coordinator and its namespace")
-    .option("-n, --namespace <name>", "namespace of the Leases; default: the configuration's, else the context's")
-    .option("--kubeconfig <file>", "kubeconfig to use; default: KUBECONFIG, the pod's service account, ~/.kube/config")
-    .option("--context <name>", "context of the kubeconfig; default: its current one")
+    .addOption(outputOption())
+    .addOption(coordinatorOption("all of the namespace"))
+    .addOption(configOption())
+    .addOption(namespaceOption())
+    .addOption(kubeconfigOption())
+    .addOption(contextOption())
     .option("-w, --watch", "print it anew every two seconds, until Ctrl-C", false)
     .addHelpText("after", EXAMPLES)
     .action(async (options) => {

@@ -4,6 +4,15 @@ export interface ListenAddress {
   readonly port: number;
 }
 
+const EVERY_ADDRESS: ReadonlySet<string> = new Set(["0.0.0.0", "::", ""]);
+
+/** Where others reach what listens at `bound`: a server that listens on every address is found at the pod's. */
+export function reachableAddress(bound: string, podIp: string | undefined): string {
+  const parsed = parseListenAddress(bound);
+  if ("problem" in parsed || podIp === undefined || podIp === "" || !EVERY_ADDRESS.has(parsed.host ?? "")) return bound;
+  return podIp.includes(":") ? `[${podIp}]:${parsed.port}` : `${podIp}:${parsed.port}`;
+}
+
 /** Reads `host:port`, `:port` or `[IPv6]:port`, port 0 meaning any free one; answers a text that says what is wrong otherwise. */
 export function parseListenAddress(text: string): ListenAddress | { readonly problem: string } {
   const match = /^(?:\[([^[\]]+)\]|([^:[\]]*)):(\d+)$/.exec(text);

@@ -8,6 +8,7 @@ export function coordinatorOptions(configuration: Configuration, handlers: reado
   const { coordinator, namespace, lease, drainTimeoutMs, shutdownTimeoutMs, onOverrun, leaderElection, httpAddress } =
     configuration;
   const { rolloutWindowMs, respread } = configuration;
+  const { weight, zone, version } = configuration;
   return {
     coordinator,
     lease,
@@ -17,6 +18,9 @@ export function coordinatorOptions(configuration: Configuration, handlers: reado
     leaderElection,
     rolloutWindowMs,
     ...(respread === undefined ? {} : { respread }),
+    weight,
+    ...(zone === undefined ? {} : { zone }),
+    ...(version === undefined ? {} : { version }),
     ...(namespace === undefined ? {} : { namespace }),
     ...(httpAddress === undefined ? {} : { http: { address: httpAddress } }),
     resources: configuration.resources.map((resource, index) => {

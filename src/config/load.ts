@@ -22,6 +22,10 @@ export interface Configuration {
   readonly respread: number | undefined;
   /** `undefined`: nothing is served. */
   readonly httpAddress: string | undefined;
+  readonly weight: number;
+  /** `undefined`: from the environment. */
+  readonly zone: string | undefined;
+  readonly version: string | undefined;
   readonly resources: readonly ResourceConfiguration[];
 }
 
@@ -124,6 +128,7 @@ function configurationOf(input: ConfigurationInput, placeOf: (path: Path) => str
       retryPeriodMs: lease.retryPeriod,
       clockRatio: lease.clockRatio,
       renewal: lease.renewal,
+      proofOfDeath: lease.proofOfDeath,
     },
     drainTimeoutMs: input.drainTimeout,
     shutdownTimeoutMs: input.shutdownTimeout,
@@ -132,6 +137,9 @@ function configurationOf(input: ConfigurationInput, placeOf: (path: Path) => str
     rolloutWindowMs: input.rolloutWindow,
     respread: input.respread,
     httpAddress: http.address === NO_ADDRESS ? undefined : http.address,
+    weight: input.weight,
+    zone: input.zone,
+    version: input.version,
     resources: input.resources.map(
       ({ resource, namespaces, labelSelector, fieldSelector, metadataOnly, buckets, workers, handler }, index) => {
         const { file, exportName } = splitHandler(handler);

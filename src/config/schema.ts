@@ -13,6 +13,8 @@ import { fieldSelectorProblem, labelSelectorProblem } from "./selectors.ts";
 const MOST_WORKERS = 1_000;
 /** More than any move can remove: it switches such moves off as well as leaving the key out does. */
 const MOST_PAIRS = 1_000;
+const MOST_WEIGHT = 1_000;
+const LONGEST_TRAIT = 253;
 
 /** Serves nothing when given as `http.address`. */
 export const NO_ADDRESS = "none";
@@ -65,6 +67,15 @@ function wholeNumber(most: number, what: string) {
   });
 }
 
+/** What a member says of itself in an annotation. */
+function trait(description: string) {
+  return text(description, (value) => {
+    if (value.trim() === "") return "is empty; leave the key out to have it from the environment";
+    if (value.length <= LONGEST_TRAIT) return undefined;
+    return `must be at most ${LONGEST_TRAIT} characters, but has ${value.length}; choose a shorter one`;
+  });
+}
+
 const leaseSchema = z.strictObject(
   {
     duration: duration("15s")
@@ -82,8 +93,12 @@ const leaseSchema = z.strictObject(
       .enum(["per-shard", "per-member"], { error: wanted('"per-shard" or "per-member"') })
       .default("per-shard")
       .describe("Which Leases are renewed: each shard's, or only the member's, for hundreds of shards and more."),
+    proofOfDeath: z
+      .boolean({ error: wanted("true or false") })
+      .default(false)
+      .describe("Whether the Pod of a dead member may prove its death before its Lease has expired."),
   },
-  { error: wanted("a map with duration, renewDeadline, retryPeriod, clockRatio and renewal") },
+  { error: wanted("a map with duration, renewDeadline, retryPeriod, clockRatio, renewal and proofOfDeath") },
 );
 
 const httpSchema = z.strictObject(
@@ -166,6 +181,17 @@ export const configurationSchema = z.strictObject(
       .optional()
       .describe("Pairs on one member that a move for the sake of the spread must remove. Left out: no such moves."),
     http: httpSchema.prefault({}),
+    weight: wholeNumber(MOST_WEIGHT, "shares")
+      .default(1)
+      .describe("Share of the load that this replica is to carry beside others."),
+    zone: trait("the name of a zone such as eu-1a")
+      .optional()
+      .describe("Where it runs: buckets of one resource are spread over zones. Left out: ELECTORATE_ZONE."),
+    version: trait("the name of a release such as v1.4.2")
+      .optional()
+      .describe(
+        "Which release it runs: while two are alive, shards move to the newer only. Left out: POD_TEMPLATE_HASH.",
+      ),
     resources: z.array(resourceSchema, { error: wanted("a list of resources") }).superRefine((resources, context) => {
       if (resources.length === 0)
         context.addIssue({ code: "custom", message: "is an empty list; name at least one resource with its handler" });

@@ -16,6 +16,8 @@ export interface Settings {
   readonly resources: readonly ResourceOptions[];
   readonly traits: MemberTraits;
   readonly placement: PlacementSettings;
+  /** Where this process runs, when deaths are proven by Pods. */
+  readonly pod: PodPlace | undefined;
 }
 
 /** What an operator may say of the plan; the same for all replicas. */
@@ -24,6 +26,14 @@ export interface PlacementSettings {
   readonly rolloutWindowMs: number;
   /** Pairs of buckets on one member that each move for the sake of the spread must remove; `undefined`: there are no such moves. */
   readonly respread: number | undefined;
+}
+
+export interface PodPlace {
+  readonly name: string;
+  readonly namespace: string;
+  readonly container: string;
+  /** How long this process has run. */
+  uptimeMs(): number;
 }
 
 /** What the plan knows of a replica beside its state. */
@@ -73,6 +83,7 @@ export function settingsOf(options: CoordinatorOptions): Settings {
   if (respread !== undefined && (!Number.isSafeInteger(respread) || respread < 1)) {
     refuse("respread", `must be a whole number of at least 1, or be left out, but is ${respread}`);
   }
+  const pod = options.lease?.proofOfDeath === true ? podPlace(refuse) : undefined;
   if (options.resources.length === 0) refuse("resources", "must name at least one resource, but is empty");
   options.resources.forEach((resource, index) => {
     problems.push(...problemsOf(resource, `resources[${index}]`));
@@ -97,7 +108,22 @@ export function settingsOf(options: CoordinatorOptions): Settings {
       zone: options.zone ?? process.env.ELECTORATE_ZONE ?? "",
       version: options.version ?? process.env.POD_TEMPLATE_HASH ?? "",
     },
+    pod,
   };
+}
+
+function podPlace(refuse: (path: string, message: string) => void): PodPlace {
+  const { POD_NAME: name = "", POD_NAMESPACE: namespace = "", CONTAINER_NAME: container = "" } = process.env;
+  const missing = Object.entries({ POD_NAME: name, POD_NAMESPACE: namespace, CONTAINER_NAME: container })
+    .filter(([, value]) => value === "")
+    .map(([variable]) => variable);
+  if (missing.length > 0) {
+    refuse(
+      "lease.proofOfDeath",
+      `needs to know the container of this process: set ${missing.join(", ")} in its environment, as the Pod's manifest knows them, or turn it off`,
+    );
+  }
+  return { name, namespace, container, uptimeMs: () => process.uptime() * 1_000 };
 }
 
 function problemsOf(resource: ResourceOptions, path: string): Problem[] {

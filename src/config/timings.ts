@@ -16,6 +16,11 @@ export interface LeaseSettings {
    * the member Lease is, whatever the number of shards; for hundreds of shards and more.
    */
   readonly renewal?: "per-shard" | "per-member";
+  /**
+   * Whether the Pod of a dead member may prove its death before its Lease has expired. Needs `get` and `watch` on pods, and `POD_NAME`,
+   * `POD_NAMESPACE` and `CONTAINER_NAME` in the environment. Default false.
+   */
+  readonly proofOfDeath?: boolean;
 }
 
 export interface LeaseTimings {

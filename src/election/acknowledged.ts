@@ -41,4 +41,10 @@ export class Acknowledged {
     // A later version may have been sent earlier, by another connection: any of them will do, and the latest sending is best.
     return before.length === 0 ? undefined : Math.max(...before.map((write) => write.sentMs));
   }
+
+  /** True when what was stored up to `resourceVersion` holds a write of ours that was sent within the time kept before `nowMs`. */
+  isRecent(resourceVersion: string, nowMs: number): boolean {
+    if (!isResourceVersion(resourceVersion)) return false;
+    return nowMs - (this.sentBefore(resourceVersion) ?? Number.NEGATIVE_INFINITY) < this.#keepMs;
+  }
 }

@@ -1,4 +1,5 @@
 import type { PlacementSettings } from "../config/settings.ts";
+import type { LeaseEvent } from "../lease/events.ts";
 import { pinOf } from "../lease/intents.ts";
 import {
   ANNOTATION_KEY_MAP,
@@ -8,18 +9,17 @@ import {
   resourceLabel,
   type Shard,
 } from "../lease/names.ts";
-import { isHeld, type LeaseVersion } from "../lease/record.ts";
+import type { LeaseVersion } from "../lease/record.ts";
 import { renewalOf } from "../lease/renewal.ts";
 import type { LeaseFeedEvent } from "../lease/store.ts";
-import { transferOf } from "../lease/transfer.ts";
 import { nextExpiryMs, type Roster } from "../membership/roster.ts";
 import type { Timer } from "../runtime/clock.ts";
 import type { Instant } from "../runtime/gate-clock.ts";
 import { Absences } from "./absences.ts";
 import { Claims } from "./claims.ts";
 import { Contender, type ContenderContext, type LifeOf } from "./contender.ts";
-import type { Deaths, StandsByMember } from "./deaths.ts";
-import { type Elector, isOurs, type Standing, type Target, versionOf } from "./elector.ts";
+import { type Deaths, type HeldLease, heldByOther, wasWaitedOut } from "./deaths.ts";
+import { type Elector, type Standing, type Target, versionOf } from "./elector.ts";
 import { KeyMaps } from "./key-maps.ts";
 import { Moves } from "./moves.ts";
 import {
@@ -32,7 +32,8 @@ import {
   UNSEEN,
 } from "./observation.ts";
 import { OtherLeases } from "./other-leases.ts";
-import { type Announcement, PlanNotices } from "./plan-notices.ts";
+import { hasLiveOwner } from "./outages.ts";
+import { PlanNotices } from "./plan-notices.ts";
 import { rankOf, rankStepMs } from "./ranking.ts";
 import { Targets } from "./targets.ts";
 
@@ -48,7 +49,7 @@ export interface CampaignOptions extends Omit<ContenderContext, "standingOf" | "
   readonly isFrozen: () => boolean;
   readonly placement: PlacementSettings;
   /** Told of what should be an Event. */
-  announce?(announcement: Announcement): void;
+  announce?(event: LeaseEvent): void;
   /** True once the resource's source has its first list complete: no shard is opened on a cold cache. */
   readonly isWarm: (resource: string) => boolean;
 }
@@ -82,7 +83,7 @@ export class Campaign {
       notices: new PlanNotices({
         controlLease: controlLeaseName(options.coordinator),
         log: options.telemetry.log,
-        announce: (announcement) => options.announce?.(announcement),
+        announce: (event) => options.announce?.(event),
       }),
       planned: () => this.poke(),
     });
@@ -182,17 +183,19 @@ export class Campaign {
   sample(): void {
     const { clock, identity, telemetry } = this.#options;
     const nowMs = clock.monotonicMs();
-    for (const [resource, keyMaps] of this.#keyMaps) {
+    for (const resource of this.#keyMaps.keys()) {
       const contenders = [...this.#contenders.values()].filter(({ shard }) => shard.resource === resource);
-      const unowned = contenders.filter(
-        ({ elector, term }) =>
-          term === undefined &&
-          !(isHeldNow(elector.observation, nowMs) && versionOf(elector)?.record.holder !== identity),
-      ).length;
+      const unowned = contenders.filter((contender) => !hasLiveOwner(contender, identity, nowMs)).length;
       telemetry.meter.set("electorate_shards_unowned", { resource }, unowned);
-      const blocked = keyMaps.freeFromMs(nowMs) > nowMs ? unowned : 0;
+      const blocked = this.isBlocked(resource) ? unowned : 0;
       telemetry.meter.set("electorate_shards_blocked", { resource }, blocked);
     }
+  }
+
+  /** True while shards of the resource wait for those who hold its keys under another key map. */
+  isBlocked(resource: string): boolean {
+    const nowMs = this.#options.clock.monotonicMs();
+    return (this.#keyMaps.get(resource)?.freeFromMs(nowMs) ?? nowMs) > nowMs;
   }
 
   #applySnapshot(versions: readonly LeaseVersion[], firstInstall: boolean): void {
@@ -271,7 +274,7 @@ export class Campaign {
     const nowMs = this.#options.clock.monotonicMs();
     this.#noteDeaths(nowMs);
     const { deaths, roster, clock } = this.#options;
-    let nextMs = Math.min(nextExpiryMs(roster(), nowMs), deaths.look(this.#standing(), nowMs));
+    let nextMs = Math.min(nextExpiryMs(roster(), nowMs), deaths.look(this.#held(), nowMs));
     for (const keyMaps of this.#keyMaps.values()) {
       const freeMs = keyMaps.freeFromMs(nowMs);
       if (freeMs > nowMs) nextMs = Math.min(nextMs, freeMs);
@@ -282,11 +285,11 @@ export class Campaign {
     this.#timer = clock.timer(Math.max(1, nextMs - nowMs), () => this.poke());
   }
 
-  /** Leases whose holders stand by their member Leases. */
-  *#standing(): Generator<StandsByMember> {
+  /** Leases that others hold. */
+  *#held(): Generator<HeldLease> {
     for (const contender of this.#contenders.values()) {
-      const standing = standingFor(contender);
-      if (standing !== undefined) yield standing;
+      const held = heldByOther(contender);
+      if (held !== undefined) yield held;
     }
     yield* this.#others.standing((leaseName, { resource, observation }) => {
       this.#keyMaps.get(resource)?.observe(leaseName, observation);
@@ -295,10 +298,10 @@ export class Campaign {
 
   /** A Lease may come to name somebody who is gone already. */
   #lookAt(contender: Contender): void {
-    const standing = standingFor(contender);
-    if (standing === undefined) return;
+    const held = heldByOther(contender);
+    if (held === undefined) return;
     const nowMs = this.#options.clock.monotonicMs();
-    if (this.#options.deaths.look([standing], nowMs) < this.#horizonMs) this.#armHorizon();
+    if (this.#options.deaths.look([held], nowMs) < this.#horizonMs) this.#armHorizon();
   }
 
   /** Whoever ran out of time since this was last asked; most have renewed meanwhile, and a renewal is no reason to plan. */
@@ -381,18 +384,4 @@ export class Campaign {
   *#declaredMs(): Generator<number> {
     for (const { elector } of this.#contenders.values()) yield versionOf(elector)?.record.durationMs ?? 0;
   }
-}
-
-function standingFor(contender: Contender): StandsByMember | undefined {
-  const { observation } = contender.elector;
-  if (isOurs(contender.elector) || !observation.standsByMember || observation.sight.type !== "present")
-    return undefined;
-  const { holder } = observation.sight.version.record;
-  return { holder, gone: () => contender.dispatch({ type: "gone", holder }) };
-}
-
-/** Taken from a holder that neither handed it over nor let it go: by somebody's clock that holder's time was over. */
-function wasWaitedOut(before: LeaseVersion | undefined, now: LeaseVersion): before is LeaseVersion {
-  if (before === undefined || !isHeld(before.record) || !isHeld(now.record)) return false;
-  return before.record.holder !== now.record.holder && transferOf(now) === undefined;
 }

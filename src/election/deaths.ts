@@ -1,11 +1,17 @@
+import { isHeld, type LeaseVersion } from "../lease/record.ts";
+import { transferOf } from "../lease/transfer.ts";
 import { goneFromMs, type Presence } from "../membership/departures.ts";
 import type { Fencing } from "../membership/fencing.ts";
+import type { Contender } from "./contender.ts";
+import { isOurs, versionOf } from "./elector-state.ts";
 
-/** A Lease whose holder stands by its member Lease. */
-export interface StandsByMember {
+/** A Lease that somebody else holds. */
+export interface HeldLease {
   readonly holder: string;
-  /** The holder is certainly gone. */
-  readonly gone: () => void;
+  /** It stands by its holder's member Lease; else by its own renewals. */
+  readonly standsByMember: boolean;
+  /** The holder is certainly gone; `proven` when its Pod shows that it is dead. */
+  readonly gone: (proven: boolean) => void;
 }
 
 export interface DeathsOptions {
@@ -13,6 +19,8 @@ export interface DeathsOptions {
   readonly leaseDurationMs: number;
   readonly presence: () => Presence;
   readonly fencing: Pick<Fencing, "look">;
+  /** True for an identity whose Pod shows that it is dead. */
+  readonly isProven: (identity: string) => boolean;
 }
 
 /** Sees to it that holders whose time is over are fenced, and says which of them are gone. */
@@ -23,18 +31,38 @@ export class Deaths {
     this.#options = options;
   }
 
-  /** Looks at every Lease that stands by a member; answers when to look again, on the monotonic clock. */
-  look(standing: Iterable<StandsByMember>, nowMs: number): number {
-    const { coordinator, leaseDurationMs, presence, fencing } = this.#options;
+  /** Looks at every Lease that somebody else holds; answers when to look again, on the monotonic clock. */
+  look(held: Iterable<HeldLease>, nowMs: number): number {
+    const { coordinator, leaseDurationMs, presence, fencing, isProven } = this.#options;
     const fromMs = new Map<string, number>();
     let nextMs = Number.POSITIVE_INFINITY;
-    for (const { holder, gone } of standing) {
+    for (const { holder, standsByMember, gone } of held) {
+      if (!standsByMember) {
+        if (isProven(holder)) gone(true);
+        continue;
+      }
+      // A dead one is fenced all the same: nobody takes what stands by a member Lease that anybody may still believe in.
       const knownMs = fromMs.get(holder);
       const goneMs = knownMs ?? goneFromMs(coordinator, holder, presence(), leaseDurationMs);
       if (knownMs === undefined) fromMs.set(holder, goneMs);
-      if (goneMs <= nowMs) gone();
+      if (goneMs <= nowMs) gone(false);
       else nextMs = Math.min(nextMs, goneMs);
     }
     return Math.min(nextMs, fencing.look(new Set(fromMs.keys()), nowMs));
   }
+}
+
+/** Of one of our own shards; `undefined` while nobody else holds it. */
+export function heldByOther(contender: Contender): HeldLease | undefined {
+  const { observation } = contender.elector;
+  const holder = versionOf(contender.elector)?.record.holder ?? "";
+  if (holder === "" || isOurs(contender.elector)) return undefined;
+  const gone = (proven: boolean): void => contender.dispatch({ type: "gone", holder, proven });
+  return { holder, standsByMember: observation.standsByMember, gone };
+}
+
+/** Taken from a holder that neither handed it over nor let it go: by somebody's clock that holder's time was over. */
+export function wasWaitedOut(before: LeaseVersion | undefined, now: LeaseVersion): before is LeaseVersion {
+  if (before === undefined || !isHeld(before.record) || !isHeld(now.record)) return false;
+  return before.record.holder !== now.record.holder && transferOf(now) === undefined;
 }

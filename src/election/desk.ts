@@ -26,6 +26,8 @@ export interface DeskOptions {
   readonly keeper: MemberKeeper;
   readonly clock: Clock;
   readonly leaseDurationMs: number;
+  /** Told of each event, once members and shards have taken it in. */
+  seen(event: LeaseFeedEvent): void;
   /** Something that others may wait for has changed. */
   changed(): void;
 }
@@ -93,6 +95,7 @@ export class Desk {
     for await (const event of this.#options.watch.events(signal)) {
       if (collision !== undefined && !this.isListed && showsNobody(event)) throw collision;
       this.#take(event, campaign);
+      this.#options.seen(event);
       this.#options.changed();
     }
   }

@@ -64,8 +64,8 @@ export type ElectorEvent =
   | { readonly type: "stuck" }
   /** The last piece of work of terms that were given up is over. */
   | { readonly type: "relieved" }
-  /** The holder in sight is certainly gone: its member Lease is fenced, or missing for long enough. */
-  | { readonly type: "gone"; readonly holder: string }
+  /** The holder in sight is certainly gone: its member Lease is fenced or missing for long enough, or its death is proven. */
+  | { readonly type: "gone"; readonly holder: string; readonly proven: boolean }
   /** Nothing happened but time, or somebody's standing changed. */
   | { readonly type: "tick" };
 

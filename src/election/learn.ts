@@ -17,9 +17,12 @@ import {
   type Channel,
   type Observation,
   observeAbsence,
+  observeDeath,
   observeGone,
   observeVersion,
 } from "./observation.ts";
+
+type Gone = Extract<ElectorEvent, { type: "gone" }>;
 
 /** First half of a step: what happened, taken into what is known. Nothing is decided here but whose record is in sight. */
 export function learn(elector: Elector, event: ElectorEvent, context: ElectorContext): Elector {
@@ -42,7 +45,7 @@ export function learn(elector: Elector, event: ElectorEvent, context: ElectorCon
     case "relieved":
       return { ...elector, burdened: false };
     case "gone":
-      return learnGone(elector, event.holder);
+      return learnGone(elector, event, context);
     case "tick":
       return elector;
     default:
@@ -91,17 +94,16 @@ function disowned(elector: Elector, { now, leaseDurationMs }: ElectorContext): E
   return { ...elector, own: undefined, observation: { ...observation, standsByMember: false, heldUntilMs } };
 }
 
-/** Only of a version that the watch has come to: before, a member that joined meanwhile would look like one that is gone. */
-function learnGone(elector: Elector, holder: string): Elector {
+function learnGone(elector: Elector, { holder, proven }: Gone, { now }: ElectorContext): Elector {
   const version = versionOf(elector);
-  const applies =
-    version !== undefined &&
-    version.record.holder === holder &&
-    !isOurs(elector) &&
-    elector.observation.standsByMember &&
-    elector.echoed !== "" &&
-    compareResourceVersions(elector.echoed, version.resourceVersion) >= 0;
-  return applies ? { ...elector, observation: observeGone(elector.observation) } : elector;
+  const { observation } = elector;
+  if (version === undefined || version.record.holder !== holder || isOurs(elector)) return elector;
+  if (!observation.standsByMember) {
+    return proven ? { ...elector, observation: observeDeath(observation, now.monotonicMs) } : elector;
+  }
+  // Only of a version that the watch has come to: before, a member that joined meanwhile would look like one that is gone.
+  const shown = elector.echoed !== "" && compareResourceVersions(elector.echoed, version.resourceVersion) >= 0;
+  return shown ? { ...elector, observation: observeGone(observation) } : elector;
 }
 
 /**

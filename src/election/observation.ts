@@ -39,6 +39,11 @@ export const UNSEEN: Observation = {
   embargoUntilMs: 0,
 };
 
+/** It is dead, by proof: what it holds by renewals of its own is waited for no longer. */
+export function observeDeath(before: Observation, monotonicMs: number): Observation {
+  return { ...before, heldUntilMs: Math.min(before.heldUntilMs, monotonicMs) };
+}
+
 export interface Arrival {
   readonly channel: Channel;
   readonly monotonicMs: number;

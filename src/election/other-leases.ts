@@ -1,5 +1,5 @@
 import type { LeaseVersion } from "../lease/record.ts";
-import type { StandsByMember } from "./deaths.ts";
+import type { HeldLease } from "./deaths.ts";
 import { type Arrival, type Observation, observeGone, observeVersion, UNSEEN } from "./observation.ts";
 
 /** What is known of a shard Lease of our resources that is none of our shards: it belongs to another key map. */
@@ -34,7 +34,7 @@ export class OtherLeases {
   }
 
   /** Those whose holders stand by their member Leases; `freed` is told when such a holder is gone. */
-  *standing(freed: (leaseName: string, lease: OtherLease) => void): Generator<StandsByMember> {
+  *standing(freed: (leaseName: string, lease: OtherLease) => void): Generator<HeldLease> {
     for (const [leaseName, { resource, observation }] of this.#leases) {
       if (!observation.standsByMember || observation.sight.type !== "present") continue;
       const gone = (): void => {
@@ -42,7 +42,7 @@ export class OtherLeases {
         this.#leases.set(leaseName, free);
         freed(leaseName, free);
       };
-      yield { holder: observation.sight.version.record.holder, gone };
+      yield { holder: observation.sight.version.record.holder, standsByMember: true, gone };
     }
   }
 }

@@ -1,22 +1,11 @@
+import type { LeaseEvent } from "../lease/events.ts";
 import type { Log } from "../runtime/telemetry.ts";
-
-/** What should be found with `kubectl get events` as well. */
-export interface Announcement {
-  /** Name of the Lease that it is about. */
-  readonly lease: string;
-  readonly uid: undefined;
-  readonly reason: string;
-  readonly action: string;
-  readonly note: string;
-  /** The same text at every replica that announces the same thing. */
-  readonly once: string;
-}
 
 export interface PlanNoticesOptions {
   /** Name of the coordinator's control Lease. */
   readonly controlLease: string;
   readonly log: Log;
-  announce(announcement: Announcement): void;
+  announce(event: LeaseEvent): void;
 }
 
 /** What was planned, as far as people must know of it. */

@@ -1,4 +1,4 @@
-import { isLive, planStateOf, type Roster } from "../membership/roster.ts";
+import { isLive, type Member, planStateOf, type Roster } from "../membership/roster.ts";
 
 /**
  * Who goes first for a shard that is free: an order that every replica computes alike and that differs from shard to shard, so
@@ -17,13 +17,27 @@ export function rankOf(
   let before = 0;
   for (const member of roster.values()) {
     if (member.identity === identity || member.identity === exceptHolder) continue;
-    if (planStateOf(member) !== "ready" || !member.understood || !member.seenToChange || !isLive(member, monotonicMs))
-      continue;
+    if (!isReady(member, monotonicMs)) continue;
     if (member.resources.get(shard.resource) !== shard.keyMap) continue;
     const theirs = place(shard.id, member.identity);
     if (theirs < ours || (theirs === ours && member.identity < identity)) before += 1;
   }
   return before;
+}
+
+/**
+ * Who does what one member is to do for all, such as telling about `what` or clearing it away: how many of those that can rank
+ * before `identity`; `undefined` when it is none of them.
+ */
+export function stewardRank(what: string, identity: string, roster: Roster, monotonicMs: number): number | undefined {
+  const stewards = [...roster.values()].filter((member) => isReady(member, monotonicMs));
+  if (!stewards.some((member) => member.identity === identity)) return undefined;
+  const ours = place(what, identity);
+  return stewards.filter((member) => place(what, member.identity) < ours).length;
+}
+
+function isReady(member: Member, monotonicMs: number): boolean {
+  return planStateOf(member) === "ready" && member.understood && member.seenToChange && isLive(member, monotonicMs);
 }
 
 /** A number in [0, 1) that spreads well over shards and members: FNV-1a with a final mix, because FNV alone leaves near names near. */

@@ -1,9 +1,11 @@
-import type { MemberTraits, PlacementSettings } from "../config/settings.ts";
+import type { MemberTraits, PlacementSettings, PodPlace } from "../config/settings.ts";
 import type { LeaseTimings } from "../config/timings.ts";
+import { LeaseEvents } from "../lease/events.ts";
 import { ANNOTATION_STATE, type Identity, type Shard } from "../lease/names.ts";
 import { type OpenLeaseStoreOptions, openLeaseStore } from "../lease/open-store.ts";
 import type { Renewal } from "../lease/renewal.ts";
 import type { LeaseStore } from "../lease/store.ts";
+import { DeathWatch } from "../membership/death-watch.ts";
 import { Fencing } from "../membership/fencing.ts";
 import { MemberKeeper } from "../membership/keeper.ts";
 import { isLive } from "../membership/roster.ts";
@@ -19,6 +21,7 @@ import { Deaths } from "./deaths.ts";
 import { Desk } from "./desk.ts";
 import type { Regime } from "./regime.ts";
 import type { Term } from "./term.ts";
+import { Upkeep } from "./upkeep.ts";
 
 export interface TenureOptions extends Omit<OpenLeaseStoreOptions, "retryPeriodMs" | "renewDeadlineMs"> {
   readonly identity: Identity;
@@ -26,6 +29,12 @@ export interface TenureOptions extends Omit<OpenLeaseStoreOptions, "retryPeriodM
   readonly renewal: Renewal;
   readonly traits: MemberTraits;
   readonly placement: PlacementSettings;
+  /** Where this replica serves `/metrics`; empty when it serves nothing. */
+  readonly address: string;
+  /** Where this process runs, when deaths are to be proven by Pods. */
+  readonly pod: PodPlace | undefined;
+  /** For Pods; the coordination traffic's own is for Leases alone. */
+  readonly objects: OpenLeaseStoreOptions["transport"];
   readonly shards: readonly Shard[];
   readonly lifeOf: LifeOf;
   /** The identity has ended, and the tenure with it. Called once everything is closed. */
@@ -47,13 +56,16 @@ export class Tenure implements Regime {
   readonly #desk: Desk;
   readonly #campaign: Campaign;
   readonly #gateClock: GateClock;
+  readonly #upkeep: Upkeep;
+  readonly #proofs: DeathWatch | undefined;
   /** Ends with the last release; renewals need it until then. */
   readonly #scope = new Scope();
   #isDead = false;
 
   constructor(options: TenureOptions) {
     this.#options = options;
-    const { clock, timings, shards, lifeOf } = options;
+    const { identity, clock, timings, shards, lifeOf } = options;
+    const events = new LeaseEvents({ ...options, identity: identity.text, deadlineMs: timings.retryPeriodMs });
     this.#gateClock = new GateClock(clock);
     const changed = (): void => this.#condition.changed();
     this.#store = openLeaseStore({ ...options, ...timings });
@@ -74,22 +86,49 @@ export class Tenure implements Regime {
       keeper: this.#keeper,
       clock,
       leaseDurationMs: timings.durationMs,
+      seen: (event) => this.#upkeep.apply(event),
       changed,
     });
     this.#campaign = new Campaign({
       ...options,
-      identity: options.identity.text,
+      identity: identity.text,
       store: this.#store,
       gateClock: this.#gateClock,
       acknowledged,
       shards,
       lifeOf,
       roster: () => this.#desk.roster,
-      deaths: this.#deaths(),
+      deaths: this.#deathsOf(),
       memberValidUntilMs: () => this.#keeper.validUntilMs,
       isFrozen: () => this.#desk.isFrozen,
+      announce: (event) => void events.tell(event),
       isWarm: (resource) => this.#warm.has(resource),
       changed,
+    });
+    this.#upkeep = new Upkeep({
+      ...options,
+      identity: identity.text,
+      leaseDurationMs: timings.durationMs,
+      desk: this.#desk,
+      campaign: this.#campaign,
+      acknowledged,
+      store: this.#store,
+      gateClock: this.#gateClock,
+      tell: (event) => void events.tell(event),
+    });
+    this.#proofs = this.#watchPods(options);
+  }
+
+  /** Where deaths are to be proven by Pods. */
+  #watchPods({ pod, objects, ...options }: TenureOptions): DeathWatch | undefined {
+    if (pod === undefined) return undefined;
+    return new DeathWatch({
+      ...options,
+      pod,
+      transport: objects,
+      roster: () => this.#desk.roster,
+      claimed: (container) => this.#keeper.claim(container),
+      changed: () => this.#campaign.poke(),
     });
   }
 
@@ -114,6 +153,7 @@ export class Tenure implements Regime {
       telemetry.meter.set("electorate_members", { state }, live.filter((member) => member.state === state).length);
     }
     this.#campaign.sample();
+    this.#upkeep.sample();
   }
 
   /** Aborts when the tenure cannot go on; `end` then says why. */
@@ -130,6 +170,12 @@ export class Tenure implements Regime {
     this.#scope.run(async (signal) => {
       await this.#condition.until(() => this.#desk.isListed, signal);
       await this.#keeper.run(signal);
+    });
+    const proofs = this.#proofs;
+    if (proofs !== undefined) this.#scope.run((signal) => proofs.run(signal));
+    this.#scope.run(async (signal) => {
+      await this.#condition.until(() => this.#desk.isListed, signal);
+      await this.#upkeep.run(signal);
     });
   }
 
@@ -167,16 +213,19 @@ export class Tenure implements Regime {
     await this.#scope.close();
   }
 
-  #deaths(): Deaths {
+  #deathsOf(): Deaths {
     const { coordinator, identity, timings } = this.#options;
+    const isProven = (dead: string): boolean => this.#proofs?.isDead(dead) ?? false;
     const fencing = new Fencing({
       ...this.#options,
       identity: identity.text,
       store: this.#store,
       roster: () => this.#desk.roster,
+      isProven,
       fenced: (version) => this.#desk.fenced(version),
     });
-    return new Deaths({ coordinator, leaseDurationMs: timings.durationMs, presence: () => this.#desk, fencing });
+    const presence = (): Desk => this.#desk;
+    return new Deaths({ coordinator, leaseDurationMs: timings.durationMs, presence, fencing, isProven });
   }
 
   #die(cause: string): void {

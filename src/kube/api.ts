@@ -46,6 +46,17 @@ export const LEASES: ApiResource = {
   namespaced: true,
 };
 
+/** Events in their newer form, which says who reports what about which object. */
+export const EVENTS: ApiResource = {
+  group: "events.k8s.io",
+  version: "v1",
+  plural: "events",
+  kind: "Event",
+  namespaced: true,
+};
+
+export const PODS: ApiResource = { group: "", version: "v1", plural: "pods", kind: "Pod", namespaced: true };
+
 /** Which objects of a resource are meant; all when empty. */
 export interface Selection {
   /** All namespaces when left out. */

@@ -54,6 +54,11 @@ export interface ListWatchOptions {
   /** A watch that stood this long is healthy, even if nothing came. Default 2,000. */
   readonly healthyAfterMs?: number;
   readonly pageSize?: number;
+  /**
+   * Never lists, and so needs no right to: the watch begins with a `changed` for every object that there is, and again after a position
+   * was lost. There is no `snapshot`, so that what was deleted meanwhile is not told. Default false.
+   */
+  readonly watchOnly?: boolean;
   /** Asks for `PartialObjectMetadata` instead of whole objects. */
   readonly metadataOnly?: boolean;
   /** Applied to every object before anything else is done with it, such as to drop `managedFields`. Must not throw. */
@@ -173,6 +178,10 @@ export class ListWatch {
   async *#list(signal: AbortSignal): AsyncGenerator<FeedEvent, Ending> {
     const { transport, resource, selection, deadlineMs, pageSize, metadataOnly, transform } = this.#options;
     this.#demanded = false;
+    if (this.#options.watchOnly === true) {
+      this.#position = "";
+      return { how: "listed" };
+    }
     let listed: Awaited<ReturnType<typeof listAll>>;
     try {
       const accept = metadataOnly === true ? METADATA_LIST : undefined;
@@ -223,7 +232,7 @@ export class ListWatch {
           ...selectionQuery(selection),
           watch: "true",
           allowWatchBookmarks: "true",
-          resourceVersion: this.#position,
+          ...(this.#position === "" ? {} : { resourceVersion: this.#position }),
           timeoutSeconds: String(Math.round(least + (most - least) * this.#randomness.next())),
         },
         ...(metadataOnly === true ? { accept: METADATA_WATCH } : {}),

@@ -7,7 +7,7 @@ import { ElectorateError } from "../runtime/errors.ts";
 export const LABEL_COORDINATOR = "electorate.dev/coordinator";
 export const LABEL_ROLE = "electorate.dev/role";
 export const LABEL_RESOURCE = "electorate.dev/resource";
-const LABEL_BUCKET = "electorate.dev/bucket";
+export const LABEL_BUCKET = "electorate.dev/bucket";
 
 /** Full name of the resource, because a label holds 63 characters at most. */
 export const ANNOTATION_RESOURCE = "electorate.dev/resource";
@@ -31,6 +31,10 @@ export const ANNOTATION_INTENT = "electorate.dev/intent";
 export const ANNOTATION_PIN = "electorate.dev/pin";
 /** On the control Lease: no shard that has a live holder is moved. */
 export const ANNOTATION_FREEZE = "electorate.dev/freeze";
+/** Where a member serves `/metrics`, as `host:port`; empty when it serves nothing. */
+export const ANNOTATION_ADDRESS = "electorate.dev/address";
+/** `<pod uid>/<container>/<container id>`: where a member runs, by which others can see that it is dead. */
+export const ANNOTATION_CONTAINER = "electorate.dev/container";
 /** How this shard Lease is kept alive: `per-shard` or `per-member`. */
 export const ANNOTATION_RENEWAL = "electorate.dev/renewal";
 /** `<identity>;<leaseTransitions>`: see `fence.ts`. */
@@ -73,7 +77,7 @@ function bucketText(bucket: number): string {
   return String(bucket).padStart(2, "0");
 }
 
-function shardId(resource: string, bucket: number): string {
+export function shardId(resource: string, bucket: number): string {
   return `${resource}-${bucketText(bucket)}`;
 }
 

@@ -17,6 +17,8 @@ export interface FencingOptions {
   readonly telemetry: Telemetry;
   readonly trouble: TroubleLog;
   readonly roster: () => Roster;
+  /** True for an identity whose Pod shows that it is dead: nobody waits for it. */
+  readonly isProven: (identity: string) => boolean;
   /** The API server has stored this fence. */
   fenced(version: LeaseVersion): void;
 }
@@ -33,15 +35,16 @@ export class Fencing {
 
   /** Fences whom of `holders` it is time to fence; answers when to look again, on the monotonic clock. */
   look(holders: ReadonlySet<string>, nowMs: number): number {
-    const { coordinator, identity, roster, timings } = this.#options;
+    const { coordinator, identity, roster, timings, isProven } = this.#options;
     const members = roster();
     let nextMs = Number.POSITIVE_INFINITY;
     for (const holder of holders) {
       const member = members.get(memberLeaseNameOf(coordinator, holder) ?? "");
       if (member === undefined || member.identity === identity || isFenced(member.lease)) continue;
       const rank = rankAmong(members, identity, nowMs);
+      const fromMs = isProven(member.identity) ? nowMs : fenceableFromMs(member, timings.durationMs);
       const dueMs = Math.max(
-        fenceableFromMs(member, timings.durationMs) + rank * stepMs(timings),
+        fromMs + rank * stepMs(timings),
         this.#notBeforeMs.get(member.leaseName) ?? Number.NEGATIVE_INFINITY,
       );
       if (dueMs <= nowMs) void this.#fence(member);

@@ -1,6 +1,8 @@
 import type { MemberTraits } from "../config/settings.ts";
 import type { LeaseTimings } from "../config/timings.ts";
 import {
+  ANNOTATION_ADDRESS,
+  ANNOTATION_CONTAINER,
   ANNOTATION_FENCE,
   ANNOTATION_IDENTITY,
   ANNOTATION_PROTOCOL,
@@ -42,6 +44,8 @@ export interface MemberKeeperOptions {
   /** With `per-member` an identity that has ended is never taken up again; else the Lease is simply made again. */
   readonly renewal: Renewal;
   readonly traits: MemberTraits;
+  /** Where this replica serves `/metrics`, for people and programs; empty when it serves nothing. */
+  readonly address: string;
   readonly store: LeaseStore;
   readonly clock: Clock;
   readonly telemetry: Telemetry;
@@ -72,6 +76,7 @@ export class MemberKeeper {
   #state: "ready" | "draining" = "ready";
   #resources: Readonly<Record<string, string>> = {};
   #membership: Membership = OUTSIDE;
+  #container: string | null = null;
   #renewTime = "";
   #wake = new AbortController();
   #dirty = false;
@@ -92,6 +97,12 @@ export class MemberKeeper {
   /** This replica's source of `resource` has its first list complete. */
   announce(resource: string, keyMap: string): void {
     this.#resources = { ...this.#resources, [resource]: keyMap };
+    this.#changed();
+  }
+
+  /** Which container this replica runs in, for others to see when it has ended. */
+  claim(container: string): void {
+    this.#container = container;
     this.#changed();
   }
 
@@ -237,7 +248,7 @@ export class MemberKeeper {
   }
 
   #change(on: LeaseVersion | undefined): LeaseChange {
-    const { coordinator, identity, timings, clock, traits } = this.#options;
+    const { coordinator, identity, timings, clock, traits, address } = this.#options;
     this.#renewTime = nextRenewTime(clock.wallMs(), on?.record.renewTime ?? this.#renewTime);
     return {
       record: {
@@ -255,6 +266,8 @@ export class MemberKeeper {
         [ANNOTATION_WEIGHT]: String(traits.weight),
         [ANNOTATION_ZONE]: traits.zone,
         [ANNOTATION_VERSION]: traits.version,
+        [ANNOTATION_CONTAINER]: this.#container,
+        [ANNOTATION_ADDRESS]: address === "" ? null : address,
         [ANNOTATION_RESOURCES]: JSON.stringify(this.#resources),
         [ANNOTATION_FENCE]: null,
       },

@@ -45,12 +45,29 @@ export function createKeyMap(buckets: number): KeyMap {
   const known = built.get(buckets);
   if (known !== undefined) return known;
   const keyMap: KeyMap = {
-    id: `${ALGORITHM}/${buckets}`,
+    id: idOf(buckets),
     count: buckets,
     bucketOf: buckets === 1 ? () => 0 : ringLookup(buckets),
   };
   built.set(buckets, keyMap);
   return keyMap;
+}
+
+/** How many buckets the key map of an id has, of whatever algorithm; `undefined` for a text that is no such id. */
+export function bucketCountOf(id: string): number | undefined {
+  const count = Number(/^[^/]+\/(\d{1,9})$/.exec(id)?.[1] ?? 0);
+  return count > 0 ? count : undefined;
+}
+
+/** The key map of an id, as a Lease carries it; `undefined` for one that this version does not know. */
+export function keyMapOf(id: string): KeyMap | undefined {
+  const count = bucketCountOf(id) ?? 0;
+  if (count < 1 || count > MOST_BUCKETS || id !== idOf(count)) return undefined;
+  return createKeyMap(count);
+}
+
+function idOf(buckets: number): string {
+  return `${ALGORITHM}/${buckets}`;
 }
 
 /**

@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { parseListenAddress } from "../config/address.ts";
+import { parseListenAddress, reachableAddress } from "../config/address.ts";
 import { type Clock, systemClock } from "../runtime/clock.ts";
 import { ElectorateError, messageOf } from "../runtime/errors.ts";
 import type { Scope } from "../runtime/scope.ts";
@@ -176,9 +176,9 @@ export interface ServeOptions {
   readonly sample: () => void;
 }
 
-/** Serves health and metrics until `scope` closes, if an address is configured. */
-export async function serve({ http, checks, telemetry, clock, sample }: ServeOptions, scope: Scope): Promise<void> {
-  if (http === undefined) return;
+/** Serves health and metrics until `scope` closes, if an address is configured; answers where others find them, else nothing. */
+export async function serve({ http, checks, telemetry, clock, sample }: ServeOptions, scope: Scope): Promise<string> {
+  if (http === undefined) return "";
   const metricsText = async (): Promise<string> => {
     sample();
     return (await telemetry.metricsText?.()) ?? "";
@@ -186,4 +186,5 @@ export async function serve({ http, checks, telemetry, clock, sample }: ServeOpt
   const server = await startHttp({ address: http.address, checks, metricsText, clock });
   scope.defer(() => server.close());
   telemetry.log.info({ address: server.address }, "serving /livez, /readyz and /metrics");
+  return reachableAddress(server.address, process.env.POD_IP);
 }

@@ -132,6 +132,11 @@ const OURS: readonly MetricDeclaration[] = [
   gauge("electorate_shards_owned", ["resource"], "Shards of the resource whose gate is open on this replica"),
   gauge("electorate_shards_unowned", ["resource"], "Shards of the resource that nobody holds, as this replica sees it"),
   gauge(
+    "electorate_shards_unowned_seconds",
+    ["resource"],
+    "How long the shard of the resource that lacks a live owner for longest has been without one, as this replica sees it",
+  ),
+  gauge(
     "electorate_shards_blocked",
     ["resource"],
     "Shards of the resource that nobody may open while another key map is held",

@@ -6,6 +6,8 @@ import type { LifeOwner, ShardLife } from "../../src/election/contender.ts";
 import { Deaths } from "../../src/election/deaths.ts";
 import { Desk } from "../../src/election/desk.ts";
 import type { Term } from "../../src/election/term.ts";
+import { Upkeep } from "../../src/election/upkeep.ts";
+import type { LeaseEvent } from "../../src/lease/events.ts";
 import type { MemoryLeases } from "../../src/lease/memory.ts";
 import { MemoryLeaseStore } from "../../src/lease/memory-store.ts";
 import type { Identity, Shard } from "../../src/lease/names.ts";
@@ -121,6 +123,9 @@ export class Replica {
   readonly campaign: Campaign;
   readonly keeper: MemberKeeper;
   readonly desk: Desk;
+  /** Events that it sent. */
+  readonly told: LeaseEvent[] = [];
+  readonly #upkeep: Upkeep;
   readonly #clock: MortalClock;
   readonly #warm = new Set<string>();
   readonly #works: Work[] = [];
@@ -158,6 +163,7 @@ export class Replica {
       ...shared,
       identity: this.identity,
       traits,
+      address: "",
       acknowledged: (resourceVersion, sentMs) => acknowledged.note(resourceVersion, sentMs),
       extended: () => this.campaign.extended(),
       relist: () => watch.relist(),
@@ -171,12 +177,15 @@ export class Replica {
       keeper: this.keeper,
       clock: this.#clock,
       leaseDurationMs,
+      seen: (event) => this.#upkeep.apply(event),
       changed,
     });
+    const isProven = (): boolean => false;
     const fencing = new Fencing({
       ...shared,
       identity: this.identity.text,
       roster: () => this.desk.roster,
+      isProven,
       fenced: (version) => this.desk.fenced(version),
     });
     this.campaign = new Campaign({
@@ -190,14 +199,25 @@ export class Replica {
         return work;
       },
       roster: () => this.desk.roster,
-      deaths: new Deaths({ coordinator: COORDINATOR, leaseDurationMs, presence: () => this.desk, fencing }),
+      deaths: new Deaths({ coordinator: COORDINATOR, leaseDurationMs, presence: () => this.desk, fencing, isProven }),
       memberValidUntilMs: () => this.keeper.validUntilMs,
       isFrozen: () => this.desk.isFrozen,
       placement: PLACEMENT,
       isWarm: (resource) => this.#warm.has(resource),
       changed,
     });
+    this.#upkeep = new Upkeep({
+      ...shared,
+      identity: this.identity.text,
+      leaseDurationMs,
+      shards,
+      desk: this.desk,
+      campaign: this.campaign,
+      acknowledged,
+      tell: (event) => void this.told.push(event),
+    });
     void this.desk.run(this.campaign, this.#ended.signal);
+    void this.#upkeep.run(this.#ended.signal).catch(() => {});
   }
 
   warm(keyMap: string): void {

@@ -10,8 +10,8 @@ import {
   coordinatorsOf,
   explained,
   leasesOf,
-  openCluster,
   unknownCoordinator,
+  withCluster,
 } from "../cluster.ts";
 import { EXIT_FAILED, EXIT_OK } from "../exit.ts";
 import type { Order, Progress } from "./orders.ts";
@@ -27,8 +27,7 @@ export interface OrderSettings extends ClusterSettings {
 
 /** Writes what `decide` makes of the Leases, answers what will happen, and waits for it if asked to; the exit code. */
 export async function giveOrder(settings: OrderSettings, decide: (fleet: Fleet) => Order): Promise<number> {
-  const cluster = await openCluster(settings, "operator");
-  try {
+  return withCluster(settings, "operator", async (cluster) => {
     const coordinator = cluster.coordinator ?? (await onlyCoordinator(cluster));
     const versions = await leasesOf(cluster, leaseSelector(coordinator));
     if (versions.length === 0) throw await unknownCoordinator(cluster, coordinator);
@@ -42,9 +41,7 @@ export async function giveOrder(settings: OrderSettings, decide: (fleet: Fleet) 
     if (waited === undefined || waited.done) return EXIT_OK;
     process.stderr.write(`error: ${formatDuration(timeoutMs)} have passed: ${waited.text}\n`);
     return EXIT_FAILED;
-  } finally {
-    await cluster.close();
-  }
+  });
 }
 
 /** Since when and by whom, as a freeze says it. */

@@ -1,13 +1,13 @@
 import type { Intent } from "../../lease/intents.ts";
 
-/** What `electorate status` says, as data: also the shape of its JSON and YAML. */
+/** What `electorate status`, `members` and `where` say, as data: also the shape of their JSON and YAML. */
 
 /**
  * `owned`: held by a member. `foreign`: held by somebody who is no member of this coordinator. `expired`: held on, past its
  * duration. `released`: free at once. `empty`: nobody is named, and yet it is no release, so it is waited out.
- * `unclear`: somebody is named, but the Lease does not say since when.
+ * `unclear`: somebody is named, but the Lease does not say since when. `missing`: members serve it, and it has no Lease.
  */
-export type ShardState = "owned" | "foreign" | "expired" | "released" | "empty" | "unclear";
+export type ShardState = "owned" | "foreign" | "expired" | "released" | "empty" | "unclear" | "missing";
 
 export interface ShardStatus {
   readonly shard: string;
@@ -18,8 +18,11 @@ export interface ShardStatus {
   readonly holder: string;
   /** `undefined` where the Lease does not say it. */
   readonly epoch: string | undefined;
-  /** How long the holder has had the shard. */
+  /** Since when the holder has had the shard, as the Lease says it. */
+  readonly acquiredAt: string | undefined;
   readonly termMs: number | undefined;
+  /** How long nobody has owned it; `undefined` while somebody does, and where the Lease does not say it. */
+  readonly unownedMs: number | undefined;
   readonly renewedMsAgo: number | undefined;
   /** Negative once it has expired. */
   readonly validForMs: number | undefined;
@@ -35,6 +38,11 @@ export interface ShardStatus {
 export interface MemberStatus {
   readonly identity: string;
   readonly lease: string;
+  readonly weight: number;
+  readonly zone: string;
+  readonly version: string;
+  /** Where it serves its metrics; empty when it does not. */
+  readonly address: string;
   /** `gone`: its Lease was not renewed within its duration. */
   readonly state: "ready" | "draining" | "gone";
   /** What somebody asks of it. */
@@ -74,4 +82,23 @@ export interface Totals {
   readonly ready: number;
   readonly draining: number;
   readonly gone: number;
+}
+
+/** Where a key belongs. */
+export interface KeyPlace {
+  readonly coordinator: string;
+  readonly namespace: string;
+  /** When the Leases were read, by this machine's clock. */
+  readonly at: string;
+  readonly resource: string;
+  readonly key: string;
+  /** One, or several while the number of buckets is being changed. */
+  readonly shards: readonly (ShardStatus & { readonly bucket: number })[];
+}
+
+export interface MemberList {
+  readonly coordinator: string;
+  readonly namespace: string;
+  readonly at: string;
+  readonly members: readonly MemberStatus[];
 }

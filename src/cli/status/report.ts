@@ -1,5 +1,6 @@
 import { pinOf } from "../../lease/intents.ts";
 import {
+  ANNOTATION_ADDRESS,
   ANNOTATION_EPOCH,
   ANNOTATION_KEY_MAP,
   ANNOTATION_RENEWAL,
@@ -11,6 +12,7 @@ import {
 import { isHeld, isRelease, type LeaseVersion } from "../../lease/record.ts";
 import { EMPTY_ROSTER, observeMember } from "../../membership/roster.ts";
 import { outlookOf, shardIdOf } from "../intents/outlook.ts";
+import { missingShards } from "./key-maps.ts";
 import type { CoordinatorStatus, MemberStatus, ShardState, ShardStatus, Totals } from "./model.ts";
 import { isCurrent, sinceMs } from "./wall.ts";
 import { warningsOf } from "./warnings.ts";
@@ -40,14 +42,13 @@ export function reportOf(
   const members = ofRole("member")
     .map((version) => memberStatus(version, shardLeases, wallMs))
     .toSorted((one, other) => compareText(one.identity, other.identity));
-  const identities = new Set(members.map(({ identity }) => identity));
-  const shards = shardLeases
-    .map((version) => shardStatus(coordinator, version, identities, wallMs))
-    .toSorted(
-      (one, other) =>
-        PRECEDENCE.indexOf(one.state) - PRECEDENCE.indexOf(other.state) || compareText(one.shard, other.shard),
-    );
   const { freeze, voidPins } = outlookOf({ coordinator, versions, wallMs });
+  const byIdentity = new Map(members.map((member) => [member.identity, member]));
+  const found = shardLeases.map((version) => shardStatus(coordinator, version, byIdentity, wallMs));
+  const shards = [...found, ...missingShards(coordinator, found, members)].toSorted(
+    (one, other) =>
+      PRECEDENCE.indexOf(one.state) - PRECEDENCE.indexOf(other.state) || compareText(one.shard, other.shard),
+  );
   const at = new Date(wallMs).toISOString();
   return {
     coordinator,
@@ -62,29 +63,29 @@ export function reportOf(
 }
 
 /** What needs attention stands first. */
-const PRECEDENCE: readonly ShardState[] = ["expired", "empty", "released", "unclear", "foreign", "owned"];
+const PRECEDENCE: readonly ShardState[] = ["missing", "expired", "empty", "released", "unclear", "foreign", "owned"];
 
-const UNOWNED: ReadonlySet<ShardState> = new Set(["expired", "empty", "released"]);
+const UNOWNED: ReadonlySet<ShardState> = new Set(["missing", "expired", "empty", "released"]);
 
-function shardStatus(
-  coordinator: string,
-  version: LeaseVersion,
-  identities: ReadonlySet<string>,
-  wallMs: number,
-): ShardStatus {
+/** By identity. */
+type Members = ReadonlyMap<string, MemberStatus>;
+
+function shardStatus(coordinator: string, version: LeaseVersion, members: Members, wallMs: number): ShardStatus {
   const { record, labels, annotations } = version;
   const resource = annotations[ANNOTATION_RESOURCE] ?? labels[LABEL_RESOURCE] ?? "";
   const renewedMsAgo = sinceMs(record.renewTime, wallMs);
-  const validForMs = renewedMsAgo === undefined || !isHeld(record) ? undefined : record.durationMs - renewedMsAgo;
-  const state = stateOf(version, validForMs, identities);
+  const validForMs = validityMs(version, renewedMsAgo, members);
+  const state = stateOf(version, validForMs, members);
   return {
     shard: shardIdOf(coordinator, version.name),
     lease: version.name,
     resource,
     state,
     holder: record.holder,
-    epoch: epochOf(version, identities),
+    epoch: epochOf(version, members),
+    acquiredAt: isHeld(record) && record.acquireTime !== "" ? record.acquireTime : undefined,
     termMs: isHeld(record) ? sinceMs(record.acquireTime, wallMs) : undefined,
+    unownedMs: unownedMs(state, validForMs, renewedMsAgo),
     renewedMsAgo,
     validForMs,
     durationMs: record.durationMs,
@@ -96,26 +97,40 @@ function shardStatus(
   };
 }
 
-function stateOf(
-  { record }: LeaseVersion,
+/** A Lease that is renewed per member stands while its holder's member Lease does. */
+function validityMs(
+  { record, annotations }: LeaseVersion,
+  renewedMsAgo: number | undefined,
+  members: Members,
+): number | undefined {
+  if (!isHeld(record)) return undefined;
+  const holder = annotations[ANNOTATION_RENEWAL] === "per-member" ? members.get(record.holder) : undefined;
+  const agoMs = holder === undefined ? renewedMsAgo : holder.seenMsAgo;
+  return agoMs === undefined ? undefined : (holder ?? record).durationMs - agoMs;
+}
+
+function unownedMs(
+  state: ShardState,
   validForMs: number | undefined,
-  identities: ReadonlySet<string>,
-): ShardState {
+  renewedMsAgo: number | undefined,
+): number | undefined {
+  if (state === "expired") return validForMs === undefined ? undefined : -validForMs;
+  return UNOWNED.has(state) ? renewedMsAgo : undefined;
+}
+
+function stateOf({ record }: LeaseVersion, validForMs: number | undefined, members: Members): ShardState {
   if (!isHeld(record)) return isRelease(record) ? "released" : "empty";
   if (validForMs === undefined || record.durationMs === 0) return "unclear";
   if (validForMs <= 0) return "expired";
-  return identities.has(record.holder) ? "owned" : "foreign";
+  return members.has(record.holder) ? "owned" : "foreign";
 }
 
 /**
  * The holder writes its epoch with its second write; the first write is itself the epoch. Somebody who knows nothing of
  * epochs leaves the annotation of the holder before it in place, so it is believed of members only.
  */
-function epochOf(
-  { record, annotations, resourceVersion }: LeaseVersion,
-  identities: ReadonlySet<string>,
-): string | undefined {
-  if (!identities.has(record.holder)) return undefined;
+function epochOf({ record, annotations, resourceVersion }: LeaseVersion, members: Members): string | undefined {
+  if (!members.has(record.holder)) return undefined;
   return (
     annotations[ANNOTATION_EPOCH] ??
     (record.acquireTime !== "" && record.acquireTime === record.renewTime ? resourceVersion : undefined)
@@ -132,6 +147,10 @@ function memberStatus(version: LeaseVersion, shardLeases: readonly LeaseVersion[
     lease: version.name,
     state: isCurrent(version, wallMs) ? (member?.state ?? "ready") : "gone",
     intent: member?.intent,
+    weight: member?.weight ?? 1,
+    zone: member?.zone ?? "",
+    version: member?.version ?? "",
+    address: version.annotations[ANNOTATION_ADDRESS] ?? "",
     understood: member?.understood ?? false,
     ageMs: sinceMs(record.acquireTime, wallMs),
     seenMsAgo,

@@ -1,10 +1,10 @@
 import { createLogUpdate } from "log-update";
-import { LABEL_COORDINATOR, leaseSelector } from "../../lease/names.ts";
 import { sleep, systemClock } from "../../runtime/clock.ts";
-import { type Cluster, type ClusterSettings, leasesOf, openCluster, unknownCoordinator } from "../cluster.ts";
+import { type Cluster, type ClusterSettings, withCluster } from "../cluster.ts";
 import { EXIT_FAILED, EXIT_OK, failureText } from "../exit.ts";
-import { reportOf, reportsOf } from "./report.ts";
-import { type Output, overviewText, statusText } from "./text.ts";
+import { reportsFor } from "./leases.ts";
+import type { Output } from "./table.ts";
+import { overviewText, statusText } from "./text.ts";
 
 export interface StatusSettings extends ClusterSettings {
   readonly output: Output;
@@ -15,28 +15,20 @@ const WATCH_EVERY_MS = 2_000;
 
 /** Prints the status once, or again and again; answers the exit code. Throws what keeps it from being known. */
 export async function showStatus(settings: StatusSettings): Promise<number> {
-  const cluster = await openCluster(settings, "status");
-  try {
-    if (settings.watch) return await repeat(() => textOf(cluster, settings.output));
+  return withCluster(settings, "status", async (cluster) => {
+    if (settings.watch) return repeat(() => textOf(cluster, settings.output));
     const text = await textOf(cluster, settings.output);
     process.stdout.write(text);
     return EXIT_OK;
-  } finally {
-    await cluster.close();
-  }
+  });
 }
 
 async function textOf(cluster: Cluster, output: Output): Promise<string> {
-  const { namespace, coordinator } = cluster;
-  const versions = await leasesOf(cluster, coordinator === undefined ? LABEL_COORDINATOR : leaseSelector(coordinator));
-  const wallMs = systemClock.wallMs();
-  if (coordinator !== undefined) {
-    if (versions.length === 0) throw await unknownCoordinator(cluster, coordinator);
-    return statusText(reportOf(coordinator, versions, namespace, wallMs), output);
-  }
-  const reports = reportsOf(versions, namespace, wallMs);
+  const reports = await reportsFor(cluster);
+  const [named] = reports;
+  if (cluster.coordinator !== undefined && named !== undefined) return statusText(named, output);
   if (reports.length > 0 || output === "json" || output === "yaml") return overviewText(reports, output);
-  return `There is no coordinator in namespace ${namespace}; name another one with --namespace.\n`;
+  return `There is no coordinator in namespace ${cluster.namespace}; name another one with --namespace.\n`;
 }
 
 /** Until Ctrl-C. A failure is shown in place of the status and does not end it: whoever watches wants to see it come back. */

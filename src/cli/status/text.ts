@@ -1,16 +1,12 @@
-import Table from "cli-table3";
-import { stringify } from "yaml";
-import type { CoordinatorStatus, MemberStatus, ShardStatus } from "./model.ts";
+import type { CoordinatorStatus, KeyPlace, MemberList, MemberStatus, ShardStatus } from "./model.ts";
+import { ageText, agoText, dash, nameIn, type Output, printable, structuredText, tableText } from "./table.ts";
 
-/** Reports as text: tables for people, JSON and YAML for programs. Pure. */
-
-export const OUTPUTS = ["table", "wide", "json", "yaml"] as const;
-export type Output = (typeof OUTPUTS)[number];
+/** Each report as text. Pure. */
 
 /** One coordinator in full. */
 export function statusText(report: CoordinatorStatus, output: Output): string {
-  if (output === "json") return `${JSON.stringify(report, undefined, 2)}\n`;
-  if (output === "yaml") return stringify(report);
+  const structured = structuredText(report, output);
+  if (structured !== undefined) return structured;
   const wide = output === "wide";
   const head = `Coordinator ${report.coordinator} in namespace ${report.namespace} (ages and validity by this machine's clock, approximate)`;
   const { freeze } = report;
@@ -31,8 +27,8 @@ export function statusText(report: CoordinatorStatus, output: Output): string {
 
 /** Every coordinator of a namespace: in full when there is one, else a line each. */
 export function overviewText(reports: readonly CoordinatorStatus[], output: Output): string {
-  if (output === "json") return `${JSON.stringify({ coordinators: reports }, undefined, 2)}\n`;
-  if (output === "yaml") return stringify({ coordinators: reports });
+  const structured = structuredText({ coordinators: reports }, output);
+  if (structured !== undefined) return structured;
   const [only] = reports;
   if (reports.length === 1 && only !== undefined) return statusText(only, output);
   const rows = reports.map(({ coordinator, totals, warnings }) => [
@@ -50,6 +46,51 @@ export function overviewText(reports: readonly CoordinatorStatus[], output: Outp
     rows,
   );
   return `${table}\n\nName one with --coordinator to see its shards and members.\n`;
+}
+
+/** The members of a coordinator, with all that they say of themselves. */
+export function membersText(list: MemberList, output: Output): string {
+  const structured = structuredText(list, output);
+  if (structured !== undefined) return structured;
+  if (list.members.length === 0)
+    return `No member of coordinator ${list.coordinator} has a Lease in ${list.namespace}.\n`;
+  const wide = output === "wide";
+  const head = ["MEMBER", "STATE", "INTENT", "WEIGHT", "ZONE", "VERSION", "ADDRESS", "SHARDS", "AGE", "RENEWED"];
+  const rows = list.members.map((member) => [
+    dash(wide ? member.identity : nameIn(member.identity)),
+    member.state,
+    dash(member.intent),
+    String(member.weight),
+    dash(member.zone),
+    dash(member.version),
+    dash(member.address),
+    String(member.shards),
+    ageText(member.ageMs),
+    agoText(member.seenMsAgo),
+    ...(wide ? [member.lease] : []),
+  ]);
+  return `${tableText(wide ? [...head, "LEASE"] : head, rows)}\n`;
+}
+
+/** Which shard a key belongs to, and whose that is. */
+export function placeText(place: KeyPlace, output: Output): string {
+  const structured = structuredText(place, output);
+  if (structured !== undefined) return structured;
+  const wide = output === "wide";
+  const head = ["SHARD", "BUCKET", "HOLDER", "STATE", "EPOCH", "SINCE", "TERM", "VALID FOR", "KEY MAP"];
+  const rows = place.shards.map((shard) => [
+    shard.shard,
+    String(shard.bucket),
+    dash(wide ? shard.holder : nameIn(shard.holder)),
+    shard.state,
+    dash(shard.epoch),
+    dash(shard.acquiredAt),
+    ageText(shard.termMs),
+    validityText(shard),
+    dash(shard.keyMap),
+    ...(wide ? [shard.lease] : []),
+  ]);
+  return `${tableText(wide ? [...head, "LEASE"] : head, rows)}\n`;
 }
 
 function shardTable(shards: readonly ShardStatus[], wide: boolean): string {
@@ -75,7 +116,7 @@ function shardTable(shards: readonly ShardStatus[], wide: boolean): string {
     dash(shard.epoch),
     ageText(shard.termMs),
     agoText(shard.renewedMsAgo),
-    validityText(shard.validForMs),
+    validityText(shard),
     dash(shard.keyMap),
     ...(pinned ? [dash(shard.pin)] : []),
     ...(wide
@@ -130,80 +171,7 @@ function plural(count: number, word: string): string {
   return `${count} ${word}${count === 1 ? "" : "s"}`;
 }
 
-/** Columns two blanks apart and nothing else, as kubectl prints them, so that awk and cut work. */
-function tableText(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const nothing = "";
-  const table = new Table({
-    head: [...head],
-    style: { head: [], border: [], "padding-left": 0, "padding-right": 2, compact: true },
-    chars: {
-      top: nothing,
-      "top-mid": nothing,
-      "top-left": nothing,
-      "top-right": nothing,
-      bottom: nothing,
-      "bottom-mid": nothing,
-      "bottom-left": nothing,
-      "bottom-right": nothing,
-      left: nothing,
-      "left-mid": nothing,
-      mid: nothing,
-      "mid-mid": nothing,
-      right: nothing,
-      "right-mid": nothing,
-      middle: nothing,
-    },
-  });
-  for (const row of rows) table.push(row.map(printable));
-  return table
-    .toString()
-    .split("\n")
-    .map((line) => line.trimEnd())
-    .join("\n");
-}
-
-/** Somebody may have written anything into a Lease; nothing of it may move the cursor or open a line of its own. */
-function printable(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "?");
-}
-
-function dash(text: string | undefined): string {
-  return text === undefined || text === "" ? "-" : text;
-}
-
-/** The part of an identity before `_`, which people know. */
-function nameIn(identity: string): string {
-  const end = identity.lastIndexOf("_");
-  return end < 0 ? identity : identity.slice(0, end);
-}
-
-const AGE_UNITS = [
-  ["d", 86_400_000],
-  ["h", 3_600_000],
-  ["m", 60_000],
-  ["s", 1_000],
-] as const;
-
-/** The two largest units, as kubectl shows ages: `45s`, `2m5s`, `3h4m`, `12d`. */
-export function ageText(ageMs: number | undefined): string {
-  if (ageMs === undefined) return "-";
-  if (ageMs < 0) return `-${ageText(-ageMs)}`;
-  if (ageMs < 10_000) return `${Math.floor(ageMs / 100) / 10}s`;
-  const first = AGE_UNITS.findIndex(([, unitMs]) => ageMs >= unitMs);
-  const [unit, unitMs] = AGE_UNITS[first] ?? ["s", 1_000];
-  const count = Math.floor(ageMs / unitMs);
-  const [nextUnit, nextMs] = AGE_UNITS[first + 1] ?? ["", Number.POSITIVE_INFINITY];
-  const rest = Math.floor((ageMs - count * unitMs) / nextMs);
-  return rest > 0 && count < 10 ? `${count}${unit}${rest}${nextUnit}` : `${count}${unit}`;
-}
-
-function agoText(agoMs: number | undefined): string {
-  if (agoMs === undefined) return "-";
-  // The clock that wrote it is ahead of ours.
-  return agoMs < 0 ? "just now" : `${ageText(agoMs)} ago`;
-}
-
-function validityText(validForMs: number | undefined): string {
-  if (validForMs === undefined) return "-";
-  return validForMs <= 0 ? `over since ${ageText(-validForMs)}` : ageText(validForMs);
+function validityText({ validForMs, unownedMs }: ShardStatus): string {
+  if (unownedMs !== undefined) return `over since ${ageText(Math.max(0, unownedMs))}`;
+  return ageText(validForMs);
 }

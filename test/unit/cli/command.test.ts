@@ -1,21 +1,12 @@
-import { spawn } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { overridden } from "../../../src/cli/overrides.ts";
 import { EXAMPLE_CONFIGURATION } from "../../../src/config/example.ts";
 import { loadConfiguration } from "../../../src/config/load.ts";
-
-const MAIN = fileURLToPath(new URL("../../../src/cli/main.ts", import.meta.url));
-
-interface Ended {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
+import { type Ended, electorate as run } from "../../support/command.ts";
 
 let folder = "";
 const servers: Server[] = [];
@@ -31,18 +22,7 @@ afterAll(async () => {
 });
 
 function electorate(args: readonly string[], nodeArguments: readonly string[] = []): Promise<Ended> {
-  const child = spawn(process.execPath, [...nodeArguments, MAIN, ...args], {
-    stdio: ["ignore", "pipe", "pipe"],
-    cwd: folder,
-  });
-  let stdout = "";
-  let stderr = "";
-  child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
-  child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
-  return new Promise((resolve, reject) => {
-    child.once("error", reject);
-    child.once("close", (code) => resolve({ code, stdout, stderr }));
-  });
+  return run(args, { cwd: folder, nodeArguments });
 }
 
 /** Answers every request alike, as an API server would. */

@@ -2,99 +2,22 @@ import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import type { CoordinatorStatus } from "../../../src/cli/status/model.ts";
 import { reportOf, reportsOf } from "../../../src/cli/status/report.ts";
-import { ageText, overviewText, statusText } from "../../../src/cli/status/text.ts";
-import type { KubernetesObject } from "../../../src/kube/api.ts";
+import { ageText } from "../../../src/cli/status/table.ts";
+import { overviewText, statusText } from "../../../src/cli/status/text.ts";
 import {
-  ANNOTATION_EPOCH,
   ANNOTATION_FREEZE,
-  ANNOTATION_IDENTITY,
   ANNOTATION_INTENT,
-  ANNOTATION_KEY_MAP,
   ANNOTATION_PIN,
-  ANNOTATION_PROTOCOL,
-  ANNOTATION_RENEWAL,
-  ANNOTATION_RESOURCE,
   ANNOTATION_RESOURCES,
-  ANNOTATION_STATE,
   LABEL_COORDINATOR,
   LABEL_ROLE,
 } from "../../../src/lease/names.ts";
-import { formatMicroTime, type LeaseVersion, parseLease } from "../../../src/lease/record.ts";
-
-const NOW = Date.UTC(2026, 0, 1, 12);
-const at = (secondsAgo: number): string => formatMicroTime((NOW - secondsAgo * 1000) * 1000);
-
-interface ShardFields {
-  readonly holder?: string;
-  readonly seconds?: number;
-  readonly acquired?: string;
-  readonly renewed?: string;
-  readonly epoch?: string;
-  readonly keyMap?: string;
-  readonly spec?: unknown;
-  readonly coordinator?: string;
-}
-
-function lease(
-  name: string,
-  labels: Record<string, string>,
-  annotations: Record<string, string>,
-  spec: unknown,
-): LeaseVersion {
-  const object: KubernetesObject = { metadata: { name, uid: "u", resourceVersion: "900", labels, annotations }, spec };
-  return parseLease(object);
-}
-
-function shard(id: string, fields: ShardFields = {}): LeaseVersion {
-  const {
-    holder = "",
-    seconds = 15,
-    acquired = at(100),
-    renewed = at(1),
-    epoch,
-    keyMap = "hashring-1/4",
-    coordinator = "shop",
-  } = fields;
-  const annotations = {
-    [ANNOTATION_RESOURCE]: id.slice(0, id.lastIndexOf("-")),
-    [ANNOTATION_KEY_MAP]: keyMap,
-    [ANNOTATION_RENEWAL]: "per-shard",
-    ...(epoch === undefined ? {} : { [ANNOTATION_EPOCH]: epoch }),
-  };
-  const spec = {
-    holderIdentity: holder,
-    leaseDurationSeconds: seconds,
-    acquireTime: acquired,
-    renewTime: renewed,
-    leaseTransitions: 3,
-  };
-  return lease(
-    `${coordinator}-${id}`,
-    { [LABEL_COORDINATOR]: coordinator, [LABEL_ROLE]: "shard" },
-    annotations,
-    "spec" in fields ? fields.spec : spec,
-  );
-}
-
-function member(name: string, state = "ready", seenSecondsAgo = 1, protocol = "1"): LeaseVersion {
-  const annotations = {
-    [ANNOTATION_IDENTITY]: `${name}_u-${name}`,
-    [ANNOTATION_STATE]: state,
-    [ANNOTATION_PROTOCOL]: protocol,
-    [ANNOTATION_RESOURCES]: '{"pods":"hashring-1/4"}',
-  };
-  const spec = {
-    holderIdentity: `${name}_u-${name}`,
-    leaseDurationSeconds: 15,
-    acquireTime: at(3_700),
-    renewTime: at(seenSecondsAgo),
-    leaseTransitions: 0,
-  };
-  return lease(`shop-member-u-${name}`, { [LABEL_COORDINATOR]: "shop", [LABEL_ROLE]: "member" }, annotations, spec);
-}
+import type { LeaseVersion } from "../../../src/lease/record.ts";
+import { at, lease, member, NOW, shard } from "../../support/status-leases.ts";
 
 const report = (...versions: LeaseVersion[]): CoordinatorStatus => reportOf("shop", versions, "web", NOW);
-const stateOf = (version: LeaseVersion, ...others: LeaseVersion[]) => report(version, ...others).shards[0]?.state;
+const stateOf = (version: LeaseVersion, ...others: LeaseVersion[]) =>
+  report(version, ...others).shards.find(({ lease: name }) => name === version.name)?.state;
 
 const MIXED = [
   shard("pods-00", { holder: "a_u-a", epoch: "77" }),
@@ -113,7 +36,7 @@ describe("the status of a coordinator", () => {
 
 SHARD    HOLDER       STATE     EPOCH  TERM   RENEWED  VALID FOR      KEY MAP
 pods-01  b            expired   90     1m40s  16s ago  over since 1s  hashring-1/4
-pods-02  -            released  -      -      4s ago   -              hashring-1/4
+pods-02  -            released  -      -      4s ago   over since 4s  hashring-1/4
 pods-03  client-go-1  foreign   -      1m40s  1s ago   14s            hashring-1/4
 pods-00  a            owned     77     1m40s  1s ago   14s            hashring-1/4
 
@@ -128,10 +51,13 @@ c       ready  0       1h1m  1s ago     pods=hashring-1/4
   });
 
   it("shows identities, Leases, transitions and resource versions when asked for more", () => {
-    const text = statusText(report(shard("pods-00", { holder: "a_u-a", epoch: "77" }), member("a")), "wide");
+    const text = statusText(
+      report(shard("pods-00", { holder: "a_u-a", epoch: "77", keyMap: "hashring-1/1" }), member("a")),
+      "wide",
+    );
     expect(text.split("\n").slice(2, 4)).toEqual([
       "SHARD    HOLDER  STATE  EPOCH  TERM   RENEWED  VALID FOR  KEY MAP       LEASE         DURATION  TRANSITIONS  RESOURCE VERSION  RENEWAL",
-      "pods-00  a_u-a   owned  77     1m40s  1s ago   14s        hashring-1/4  shop-pods-00  15s       3            900               per-shard",
+      "pods-00  a_u-a   owned  77     1m40s  1s ago   14s        hashring-1/1  shop-pods-00  15s       3            900               per-shard",
     ]);
   });
 
@@ -153,10 +79,26 @@ c       ready  0       1h1m  1s ago     pods=hashring-1/4
       shard: "pods-01",
       holder: "b_u-b",
       termMs: 100_000,
+      unownedMs: 1_000,
       renewedMsAgo: 16_000,
       validForMs: -1_000,
       transitions: 3,
     });
+  });
+
+  it("shows a shard that members serve and that has no Lease, or nobody would see that it has no owner", () => {
+    const [first, ...rest] = report(shard("pods-00", { holder: "a_u-a", keyMap: "hashring-1/2" }), member("a")).shards;
+    expect(first).toMatchObject({ shard: "pods-01", lease: "shop-pods-01", state: "missing", holder: "" });
+    expect(rest.map((shard) => shard.state)).toEqual(["owned"]);
+    expect(report(member("a")).totals).toMatchObject({ shards: 4, owned: 0, unowned: 4 });
+    expect(report(member("a", "ready", 16)).totals).toMatchObject({ shards: 0, unowned: 0 });
+  });
+
+  it("takes no shard for expired whose Lease stands as long as its holder's member Lease does", () => {
+    const lone = { holder: "a_u-a", keyMap: "hashring-1/1", renewed: at(3_600), renewal: "per-member" };
+    expect(stateOf(shard("pods-00", lone), member("a"))).toBe("owned");
+    expect(stateOf(shard("pods-00", lone), member("a", "ready", 16))).toBe("expired");
+    expect(stateOf(shard("pods-00", { ...lone, renewal: "per-shard" }), member("a"))).toBe("expired");
   });
 
   it("tells a release, which is free at once, from an empty record, which is waited out", () => {
@@ -195,7 +137,7 @@ c       ready  0       1h1m  1s ago     pods=hashring-1/4
 
   it("never shows the epoch of the holder before a foreign one, and knows the epoch of a first write", () => {
     expect(report(shard("pods-00", { holder: "client-go-1", epoch: "12" })).shards[0]?.epoch).toBeUndefined();
-    const first = shard("pods-00", { holder: "a_u-a", acquired: at(1), renewed: at(1) });
+    const first = shard("pods-00", { holder: "a_u-a", acquired: at(1), renewed: at(1), keyMap: "hashring-1/1" });
     expect(report(first, member("a")).shards[0]?.epoch).toBe("900");
     const later = shard("pods-00", { holder: "a_u-a" });
     expect(report(later, member("a")).shards[0]?.epoch).toBeUndefined();
@@ -221,49 +163,6 @@ c       ready  0       1h1m  1s ago     pods=hashring-1/4
     expect(statusText(report(), "table")).toContain(
       "No shard has a Lease yet.\n\nNo member has a Lease.\n\n0 shards: 0 owned, 0 unowned. 0 members: 0 ready.",
     );
-  });
-});
-
-describe("what somebody asked for", () => {
-  function asked(version: LeaseVersion, annotation: string, value: string): LeaseVersion {
-    return { ...version, annotations: { ...version.annotations, [annotation]: value } };
-  }
-  const control = lease("shop-control", { [LABEL_COORDINATOR]: "shop", [LABEL_ROLE]: "control" }, {}, undefined);
-  const text = (...versions: LeaseVersion[]): string => statusText(report(...versions), "table");
-
-  it("is hidden: a freeze, a pin, a drain", () => {
-    const lines = text(
-      asked(shard("pods-00", { holder: "a_u-a" }), ANNOTATION_PIN, "a"),
-      shard("pods-01", { holder: "b_u-b" }),
-      member("a"),
-      asked(member("b"), ANNOTATION_INTENT, "drain"),
-      asked(control, ANNOTATION_FREEZE, "since noon by ada\u001b[2J"),
-    ).split("\n");
-    expect(lines[2]).toBe("FROZEN since noon by ada?[2J: no shard that has a live holder moves for the load's sake.");
-    expect(lines[4]).toMatch(/ PIN$/);
-    expect(lines[5]).toMatch(/^pods-00 +a .* a$/);
-    expect(lines[6]).toMatch(/^pods-01 +b .* -$/);
-    expect(lines.find((line) => line.startsWith("b "))).toMatch(/^b +ready,drain +1 /);
-  });
-
-  it("takes the place of a shard or a member, or makes a coordinator of nothing but a freeze", () => {
-    const data = report(shard("pods-00", { holder: "a_u-a" }), member("a"), asked(control, ANNOTATION_FREEZE, "true"));
-    expect(data).toMatchObject({ freeze: "true", totals: { shards: 1, owned: 1, ready: 1 } });
-    expect(data.warnings).toEqual([]);
-    expect(report(control).freeze).toBeUndefined();
-  });
-
-  it("binds nothing, and nobody says so", () => {
-    const pinned = asked(shard("pods-00", { holder: "a_u-a" }), ANNOTATION_PIN, "c");
-    expect(report(pinned, member("a")).warnings).toEqual([
-      'The pin of pods-00 to "c" binds nothing: no ready member of that name serves its resource. Start it, or take the pin off with electorate unpin pods-00.',
-    ]);
-    expect(report(pinned, member("a"), member("c")).warnings).toEqual([]);
-    const all = ["a", "b"].map((name) => asked(member(name), ANNOTATION_INTENT, "cordon"));
-    expect(report(shard("pods-00", { holder: "a_u-a" }), ...all).warnings).toEqual([
-      expect.stringContaining("Every ready member is drained or cordoned"),
-    ]);
-    expect(report(shard("pods-00", { holder: "a_u-a" }), ...all, member("c")).warnings).toEqual([]);
   });
 });
 
@@ -343,4 +242,47 @@ describe("an age", () => {
     [12 * 86_400_000, "12d"],
     [-1_500, "-1.5s"],
   ])("%s is %s", (ms, text) => expect(ageText(ms)).toBe(text));
+});
+
+describe("what somebody asked for", () => {
+  function asked(version: LeaseVersion, annotation: string, value: string): LeaseVersion {
+    return { ...version, annotations: { ...version.annotations, [annotation]: value } };
+  }
+  const control = lease("shop-control", { [LABEL_COORDINATOR]: "shop", [LABEL_ROLE]: "control" }, {}, undefined);
+  const text = (...versions: LeaseVersion[]): string => statusText(report(...versions), "table");
+
+  it("is hidden: a freeze, a pin, a drain", () => {
+    const lines = text(
+      asked(shard("pods-00", { holder: "a_u-a" }), ANNOTATION_PIN, "a"),
+      shard("pods-01", { holder: "b_u-b" }),
+      member("a"),
+      asked(member("b"), ANNOTATION_INTENT, "drain"),
+      asked(control, ANNOTATION_FREEZE, "since noon by ada\u001b[2J"),
+    ).split("\n");
+    expect(lines[2]).toBe("FROZEN since noon by ada?[2J: no shard that has a live holder moves for the load's sake.");
+    expect(lines[4]).toMatch(/ PIN$/);
+    expect(lines.find((line) => line.startsWith("pods-00 "))).toMatch(/^pods-00 +a .* a$/);
+    expect(lines.find((line) => line.startsWith("pods-01 "))).toMatch(/^pods-01 +b .* -$/);
+    expect(lines.find((line) => line.startsWith("b "))).toMatch(/^b +ready,drain +1 /);
+  });
+
+  it("takes the place of a shard or a member, or makes a coordinator of nothing but a freeze", () => {
+    const data = report(shard("pods-00", { holder: "a_u-a" }), member("a"), asked(control, ANNOTATION_FREEZE, "true"));
+    expect(data).toMatchObject({ freeze: "true", totals: { shards: 4, owned: 1, ready: 1 } });
+    expect(data.shards.map(({ shard: id }) => id)).not.toContain("control");
+    expect(report(control).freeze).toBeUndefined();
+  });
+
+  it("binds nothing, and nobody says so", () => {
+    const pinned = asked(shard("pods-00", { holder: "a_u-a" }), ANNOTATION_PIN, "c");
+    expect(report(pinned, member("a")).warnings).toEqual([
+      'The pin of pods-00 to "c" binds nothing: no ready member of that name serves its resource. Start it, or take the pin off with electorate unpin pods-00.',
+    ]);
+    expect(report(pinned, member("a"), member("c")).warnings).toEqual([]);
+    const all = ["a", "b"].map((name) => asked(member(name), ANNOTATION_INTENT, "cordon"));
+    expect(report(shard("pods-00", { holder: "a_u-a" }), ...all).warnings).toEqual([
+      expect.stringContaining("Every ready member is drained or cordoned"),
+    ]);
+    expect(report(shard("pods-00", { holder: "a_u-a" }), ...all, member("c")).warnings).toEqual([]);
+  });
 });

@@ -16,6 +16,7 @@ const RIGHT = [
   "  retryPeriod: 2s",
   "  clockRatio: 1.25",
   "  renewal: per-member",
+  "  proofOfDeath: true",
   "drainTimeout: 20s",
   "shutdownTimeout: 25s",
   "onOverrun: exit",
@@ -24,6 +25,9 @@ const RIGHT = [
   "respread: 3",
   "http:",
   '  address: "0.0.0.0:8080"',
+  "weight: 2",
+  "zone: eu-1a",
+  "version: v1.4.2",
   "resources:",
   "  - resource: configmaps",
   "    namespaces: [default, shop]",
@@ -105,6 +109,14 @@ const WRONG: readonly (readonly [key: string, value: string, path: string, says:
   ["namespaces", "[default, default]", `${R}.namespaces[1]`, /"default" again/],
   ["namespaces", "[default, Shop]", `${R}.namespaces[1]`, /"Shop"/],
   ["namespaces", "[default, 1]", `${R}.namespaces[1]`, /the number 1/],
+  ["proofOfDeath", "1", "lease.proofOfDeath", /true or false, but is the number 1/],
+  ["weight", "0", "weight", /from 1 to 1000, but is 0/],
+  ["weight", "1.5", "weight", /1\.5/],
+  ["weight", '"2"', "weight", /the string "2"/],
+  ["zone", "7", "zone", /the name of a zone such as eu-1a, but is the number 7/],
+  ["zone", '" "', "zone", /is empty; leave the key out/],
+  ["version", "1.4", "version", /the number 1.4/],
+  ["version", `"${"v".repeat(254)}"`, "version", /at most 253 characters/],
   ["labelSelector", '"app=shop,"', `${R}.labelSelector`, /empty requirement/],
   ["labelSelector", '"app in (a"', `${R}.labelSelector`, /app in \(a/],
   ["labelSelector", '"app=a b"', `${R}.labelSelector`, /app=a b/],
@@ -284,6 +296,7 @@ describe("a right configuration", () => {
         retryPeriodMs: 2_000,
         clockRatio: 1.25,
         renewal: "per-shard",
+        proofOfDeath: false,
       },
       drainTimeoutMs: 20_000,
       shutdownTimeoutMs: 25_000,
@@ -292,6 +305,9 @@ describe("a right configuration", () => {
       rolloutWindowMs: 600_000,
       respread: undefined,
       httpAddress: "0.0.0.0:8080",
+      weight: 1,
+      zone: undefined,
+      version: undefined,
       resources: [
         {
           resource: "pods",
@@ -346,8 +362,14 @@ describe("a right configuration", () => {
       onOverrun: "exit",
       leaderElection: "shards",
       rolloutWindowMs: 600_000,
+      weight: 1,
       resources: [{ resource: "pods", metadataOnly: false, buckets: 1, workers: 1, reconcile: handler }],
     });
+    const said = loadConfiguration(
+      "coordinator: shop\nweight: 3\nzone: eu-1a\nversion: v2\nresources:\n  - { resource: pods, handler: h.js#a }\n",
+      "e.yaml",
+    );
+    expect(coordinatorOptions(said, [handler])).toMatchObject({ weight: 3, zone: "eu-1a", version: "v2" });
     expect(() => coordinatorOptions(configuration, [])).toThrow(/no handler for resource "pods"/);
   });
 

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { reachableAddress } from "../../../src/config/address.ts";
 import { formatDuration, parseDuration } from "../../../src/config/duration.ts";
 import { handlerProblem, resourceProblem, unversionedResource } from "../../../src/config/fields.ts";
 import { nearest } from "../../../src/config/near-miss.ts";
@@ -55,6 +56,17 @@ describe("a duration", () => {
       "1h1m1s1ms",
     ]);
   });
+});
+
+describe("where others reach a replica", () => {
+  it.each([
+    ["0.0.0.0:8080", "10.1.2.3", "10.1.2.3:8080"],
+    ["[::]:8080", "10.1.2.3", "10.1.2.3:8080"],
+    ["[::]:8080", "fd00::7", "[fd00::7]:8080"],
+    ["127.0.0.1:8080", "10.1.2.3", "127.0.0.1:8080"],
+    ["0.0.0.0:8080", undefined, "0.0.0.0:8080"],
+    ["0.0.0.0:8080", "", "0.0.0.0:8080"],
+  ])("%s in the pod %s is %s", (bound, podIp, address) => expect(reachableAddress(bound, podIp)).toBe(address));
 });
 
 describe("a selector", () => {

@@ -65,4 +65,15 @@ describe("the history of acknowledged writes", () => {
       }),
     );
   });
+
+  it("a watch that shows old writes only is taken for one that is up to date", () => {
+    const acknowledged = new Acknowledged(V);
+    acknowledged.note("10", 1_000);
+    acknowledged.note("20", 30_000);
+    expect(acknowledged.isRecent("20", 30_000 + V - 1)).toBe(true);
+    expect(acknowledged.isRecent("20", 30_000 + V)).toBe(false);
+    expect(acknowledged.isRecent("19", 30_000)).toBe(false);
+    expect(acknowledged.isRecent("9", 1_000)).toBe(false);
+    expect(acknowledged.isRecent("", 1_000)).toBe(false);
+  });
 });

@@ -1,9 +1,10 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { type Announcement, PlanNotices, type Planned } from "../../../src/election/plan-notices.ts";
+import { PlanNotices, type Planned } from "../../../src/election/plan-notices.ts";
+import type { LeaseEvent } from "../../../src/lease/events.ts";
 import { silentTelemetry } from "../../../src/runtime/telemetry.ts";
 
 let lines: string[] = [];
-let announced: Announcement[] = [];
+let announced: LeaseEvent[] = [];
 let notices = made();
 beforeEach(() => {
   lines = [];

@@ -37,6 +37,23 @@ describe("the ordinary course", () => {
     expect(made.events[0]).toMatchObject({ objects: [{ apiVersion: "v1", kind: "ConfigMap" }] });
   });
 
+  it("lists although only watching is allowed, or begins a watch in the middle", async () => {
+    const made = await feed({ watchOnly: true });
+    await made.say(event("ADDED", "b", "11"), event("ADDED", "a", "7"), event("MODIFIED", "a", "12"));
+    made.transport.watch.cut();
+    await made.clock.advance(1_000);
+    await made.say(inBandError(410, "Expired"));
+    await made.clock.advance(1_000);
+    await made.say(event("ADDED", "c", "20"));
+    expect(made.said).toEqual(["changed b@11", "changed a@7", "changed a@12", "changed c@20"]);
+    expect(made.transport.lists).toBe(0);
+    expect(made.transport.watches.map(({ request }) => request.query?.["resourceVersion"])).toEqual([
+      undefined,
+      "12",
+      undefined,
+    ]);
+  });
+
   it("asks for metadata alone on the list and on the watch where that is enough", async () => {
     const made = await feed({ metadataOnly: true });
     expect(made.transport.requests[0]?.accept).toContain("as=PartialObjectMetadataList");

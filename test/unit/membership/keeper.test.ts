@@ -32,6 +32,7 @@ function made(wrap: (store: LeaseStore) => LeaseStore = (store) => store) {
     timings: TIMINGS,
     renewal: "per-shard",
     traits: { weight: 2, zone: "here", version: "7f9c" },
+    address: "10.0.0.7:8080",
     store: link,
     clock,
     telemetry: silentTelemetry,
@@ -66,6 +67,7 @@ describe("our member Lease", () => {
         "electorate.dev/weight": "2",
         "electorate.dev/zone": "here",
         "electorate.dev/version": "7f9c",
+        "electorate.dev/address": "10.0.0.7:8080",
         "electorate.dev/resources": '{"configmaps":"ring-1/8"}',
       },
     });
@@ -87,6 +89,9 @@ describe("our member Lease", () => {
     keeper.drain();
     await clock.advance(20);
     expect(stored()?.annotations["electorate.dev/state"]).toBe("draining");
+    keeper.claim("uid/manager/containerd://1");
+    await clock.advance(20);
+    expect(stored()?.annotations["electorate.dev/container"]).toBe("uid/manager/containerd://1");
     keeper.announce("secrets", "ring-1/1");
     await clock.advance(20);
     expect(stored()?.annotations["electorate.dev/resources"]).toBe('{"secrets":"ring-1/1"}');
