@@ -10,11 +10,9 @@ export class Violation extends Error {
   override readonly name = "Violation";
 }
 
-/** 16 shards: a kind with one Lease, and one in 15 buckets. */
-const RESOURCES: readonly ResourceSetup[] = [
-  { resource: { group: "", version: "v1", plural: "secrets", kind: "Secret", namespaced: true }, buckets: 1 },
-  { resource: { group: "", version: "v1", plural: "configmaps", kind: "ConfigMap", namespaced: true }, buckets: 15 },
-];
+const SECRETS = { group: "", version: "v1", plural: "secrets", kind: "Secret", namespaced: true };
+const CONFIG_MAPS = { group: "", version: "v1", plural: "configmaps", kind: "ConfigMap", namespaced: true };
+const USUAL_BUCKETS = 15;
 
 const LEASE_PREFIX = "sim-";
 const LOOK_FOR_GAPS_EVERY_MS = 100;
@@ -37,8 +35,11 @@ export class Cluster implements Surroundings {
   readonly sink: Sink;
   readonly replicas: Replica[] = [];
   readonly moves: Move[] = [];
-  readonly ownership: Ownership;
+  readonly ownership = new Ownership();
   readonly #manners: HandlerManners;
+  #resources: readonly ResourceSetup[] = [];
+  /** There have been replicas with other buckets. */
+  #isDivided = false;
   readonly #journal = new LeaseJournal((write) => this.#judge(write));
   /** By shard, the last member that held it. */
   readonly #lastHolders = new Map<string, string>();
@@ -57,10 +58,18 @@ export class Cluster implements Surroundings {
       onRequest: ({ userAgent }) => this.#journal.attribute(userAgent),
     });
     this.#journal.follow(this.core);
-    this.ownership = new Ownership(
-      RESOURCES.flatMap(({ resource, buckets }) =>
-        Array.from({ length: buckets }, (_, bucket) => `${resource.plural}-${String(bucket).padStart(2, "0")}`),
-      ),
+    this.divide(USUAL_BUCKETS);
+  }
+
+  /** From now on replicas join with so many buckets of config maps, beside secrets, which have one Lease. */
+  divide(buckets: number): void {
+    this.#isDivided = this.#resources.length > 0;
+    this.#resources = [
+      { resource: SECRETS, buckets: 1 },
+      { resource: CONFIG_MAPS, buckets },
+    ];
+    this.ownership.shards = this.#resources.flatMap((one) =>
+      Array.from({ length: one.buckets }, (_, bucket) => `${one.resource.plural}-${String(bucket).padStart(2, "0")}`),
     );
   }
 
@@ -76,7 +85,7 @@ export class Cluster implements Surroundings {
     this.#born += 1;
     const replica = new Replica(this, {
       name: `r${this.#born}`,
-      resources: RESOURCES,
+      resources: this.#resources,
       manners: this.#manners,
       seed: this.world.randomness.next() * 1e9,
       ...options,
@@ -105,6 +114,8 @@ export class Cluster implements Surroundings {
   check(): void {
     const shared = this.ownership.shared();
     if (shared !== undefined) this.#violate(shared);
+    const divided = this.#isDivided ? this.ownership.divided() : undefined;
+    if (divided !== undefined) this.#violate(divided);
     if (this.world.nowMs >= this.#lookForGapsAtMs) this.#lookForGaps();
     if (this.#violation !== undefined) throw new Violation(this.#violation);
   }

@@ -203,7 +203,24 @@ function intend(scene: Scene, intent: "drain" | "cordon" | null): void {
 /** Groups, of which each is as likely as any other: a rare kind of fault is not drowned by the many of another. */
 const GROUPS = [ON_MACHINES, ON_MACHINES, ON_LINES, ON_LINES, ON_SERVER, ON_SHARD_LEASES, ON_MEMBER_LEASES, INTENTS];
 
-/** One fault, by name, drawn by the cluster's own randomness. */
-export function drawFault({ world }: Cluster): readonly [string, Fault] {
-  return world.randomness.pick(world.randomness.pick(GROUPS));
+/** So many faults at any time from now on until `untilMs`. */
+export function scheduleFaults(scene: Scene, count: number, untilMs: number): void {
+  const { world } = scene.cluster;
+  for (let number = 0; number < count; number += 1) {
+    const [name, fault] = world.randomness.pick(world.randomness.pick(GROUPS));
+    world.at(world.randomness.between(world.nowMs, untilMs), () => {
+      world.note(`fault: ${name}`);
+      fault(scene);
+    });
+  }
+}
+
+/** Every line works, the server answers, nobody wants anything; true time at which the last machine that sleeps wakes. */
+export function endFaults({ cluster, outsider }: Scene): number {
+  const { world, core, running } = cluster;
+  world.note("all faults end");
+  core.faults.clear();
+  outsider.withdrawIntents();
+  for (const replica of running) replica.link.heal(world.randomness.chance(0.5) ? "deliver" : "cut");
+  return Math.max(world.nowMs, ...running.map(({ machine }) => machine.resumesAtMs));
 }

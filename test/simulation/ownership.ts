@@ -4,6 +4,8 @@ import type { Machine } from "./world.ts";
 interface Owner {
   readonly name: string;
   readonly machine: Machine;
+  /** In how many buckets it has each resource. */
+  readonly buckets: ReadonlyMap<string, number>;
 }
 
 interface Holding {
@@ -13,14 +15,11 @@ interface Holding {
 
 /** Who may act for which shard, as the gates themselves say, and since when nobody may. */
 export class Ownership {
-  readonly shards: readonly string[];
+  /** Those that must have owners. */
+  shards: readonly string[] = [];
   readonly #terms = new Map<string, readonly Holding[]>();
   /** True time at which a shard was last seen to have an owner. */
   readonly #ownedMs = new Map<string, number>();
-
-  constructor(shards: readonly string[]) {
-    this.shards = shards;
-  }
 
   opened(replica: Owner, term: Term): void {
     const others = (this.#terms.get(term.shard) ?? []).filter(
@@ -42,6 +41,23 @@ export class Ownership {
       if (acting.length < 2 || !acting.some(({ term }) => term.gate.admits())) continue;
       const who = acting.map(({ replica, term }) => `${replica.name} (${term.epoch})`).join(", ");
       return `shard ${shard} has ${acting.length} gates open at once: ${who}`;
+    }
+    return undefined;
+  }
+
+  /** Says where keys of one resource are divided in two ways at once; there must be no such place. */
+  divided(): string | undefined {
+    const ways = new Map<string, { readonly count: number | undefined; readonly who: string }>();
+    for (const [shard, terms] of this.#terms) {
+      const resource = shard.slice(0, shard.lastIndexOf("-"));
+      for (const { replica, term } of terms) {
+        if (replica.machine.isDead || !term.gate.admits()) continue;
+        const count = replica.buckets.get(resource);
+        const who = `${shard} of ${count} at ${replica.name}`;
+        const other = ways.get(resource);
+        if (other === undefined) ways.set(resource, { count, who });
+        else if (other.count !== count) return `gates of ${other.who} and ${who} are open at once`;
+      }
     }
     return undefined;
   }

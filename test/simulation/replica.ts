@@ -68,6 +68,8 @@ export class Replica {
   readonly link: Link;
   readonly coordinator: Coordinator;
   readonly lease: ReplicaLease;
+  /** In how many buckets it has each resource. */
+  readonly buckets: ReadonlyMap<string, number>;
   readonly #around: Surroundings;
   readonly #manners: HandlerManners;
   readonly #randomness: SeededRandomness;
@@ -78,6 +80,7 @@ export class Replica {
     const { world } = around;
     this.name = options.name;
     this.lease = options.lease ?? USUAL_LEASE;
+    this.buckets = new Map(options.resources.map(({ resource, buckets }) => [resource.plural, buckets]));
     this.#around = around;
     this.#manners = options.manners;
     this.#randomness = new SeededRandomness(options.seed);

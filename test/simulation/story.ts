@@ -54,6 +54,12 @@ export const LONGEST_HANDOFF_MS = 2_500;
 /** Longest time until an even spread after any single change: an expiry, and what follows. */
 export const SETTLES_WITHIN_MS = 40_000;
 
+/** So long after its last going a member that came and went too often is given nothing. */
+export const PROBATION_MS = 5 * 60_000;
+
+/** How often the kubelet asks. */
+const PROBE_MS = 1_000;
+
 const RENEWALS = ["per-shard", "per-member", "mixed"] as const;
 
 /** One run of a whole cluster, decided by its seed alone. */
@@ -132,14 +138,28 @@ export class Stage implements Scene {
     await this.world.run(this.world.nowMs + ms, this.#check);
   }
 
-  /** Until every shard is owned, evenly, and stays so for some seconds. */
-  async settle(withinMs: number): Promise<void> {
+  /** As the kubelet would find out; false when it takes longer. */
+  async becomesReady(replica: Replica, withinMs: number): Promise<boolean> {
     const untilMs = this.world.nowMs + withinMs;
+    do {
+      await this.advance(PROBE_MS);
+      if (!replica.isRunning) return false;
+      if (await replica.isReady()) return true;
+    } while (this.world.nowMs < untilMs);
+    return false;
+  }
+
+  /** Until every shard is owned, evenly, and stays so for some seconds. */
+  async settle(withinMs: number, evenWithinMs = withinMs): Promise<void> {
+    const startMs = this.world.nowMs;
     for (let calm = 0; calm < 3; ) {
       await this.advance(1_000);
-      const problem = this.#unsettled();
-      if (problem !== undefined && this.world.nowMs >= untilMs) this.fail(`${problem} after ${withinMs} ms`);
-      calm = problem === undefined ? calm + 1 : 0;
+      const tookMs = this.world.nowMs - startMs;
+      const unsettled = this.#unsettled();
+      if (unsettled !== undefined && tookMs >= withinMs) this.fail(`${unsettled} after ${withinMs} ms`);
+      const uneven = this.#uneven();
+      if (uneven !== undefined && tookMs >= evenWithinMs) this.fail(`${uneven} after ${evenWithinMs} ms`);
+      calm = unsettled === undefined && uneven === undefined ? calm + 1 : 0;
     }
   }
 
@@ -191,11 +211,15 @@ export class Stage implements Scene {
     if (resting !== undefined) return `${resting.name} still sleeps`;
     const unowned = this.cluster.ownership.unowned();
     if (unowned.length > 0) return `${unowned.length} shards have no owner: ${unowned.join(", ")}`;
+    return this.#isChanging ? undefined : this.#lost;
+  }
+
+  #uneven(): string | undefined {
     const loads = [...this.cluster.loads()];
     const counts = loads.map(([, load]) => load);
     if (Math.max(...counts) - Math.min(...counts) > 1)
       return `shards are spread unevenly: ${loads.map((load) => load.join(" ")).join(", ")}`;
-    return this.#isChanging ? undefined : this.#lost;
+    return undefined;
   }
 }
 

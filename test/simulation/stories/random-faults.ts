@@ -1,7 +1,7 @@
-import { drawFault } from "../faults.ts";
+import { endFaults, scheduleFaults } from "../faults.ts";
 import type { ReplicaLease } from "../replica.ts";
-import { USUAL_LEASE } from "../replica.ts";
-import { longestLifeMs, type Stage, type Story } from "../story.ts";
+import { SLOWEST_RATE, USUAL_LEASE } from "../replica.ts";
+import { longestLifeMs, PROBATION_MS, type Story } from "../story.ts";
 
 const FAULTS_FROM_MS = 6_000;
 const FAULTS_UNTIL_MS = 40_000;
@@ -27,35 +27,20 @@ export const randomFaults: Story = {
     const leases: readonly ReplicaLease[] = world.randomness.chance(1 / 3) ? LEASES : [USUAL_LEASE];
     const join = () => stage.join({ lease: world.randomness.pick(leases) });
     for (let replica = 0; replica < 3; replica += 1) world.at(world.randomness.between(0, 4_000), () => void join());
-    schedule(stage, join);
-    for (let atMs = 3_000; atMs < FAULTS_UNTIL_MS; atMs += 1_500) world.at(atMs, () => stage.outsider.changeObject());
+    const { cluster, outsider, later } = stage;
+    world.at(FAULTS_FROM_MS, () => {
+      const count = 3 + Math.floor(world.randomness.between(0, 6));
+      scheduleFaults({ cluster, outsider, later, join }, count, FAULTS_UNTIL_MS - 1_000);
+    });
+    for (let atMs = 3_000; atMs < FAULTS_UNTIL_MS; atMs += 1_500) world.at(atMs, () => outsider.changeObject());
     await stage.advance(FAULTS_UNTIL_MS);
-    const calmFromMs = heal(stage, join);
+    const calmFromMs = endFaults(stage);
+    while (cluster.running.length < 2) join();
     const boundMs = 2 * Math.max(...leases.map(longestLifeMs)) + ROUND_TRIPS_MS;
-    stage.cluster.limitGaps(boundMs, calmFromMs);
-    await stage.settle(calmFromMs - world.nowMs + boundMs);
+    cluster.limitGaps(boundMs, calmFromMs);
+    const withinMs = calmFromMs - world.nowMs + boundMs;
+    // Faults may have put somebody on probation.
+    await stage.settle(withinMs, withinMs + PROBATION_MS / SLOWEST_RATE);
     await stage.expectRest(6_000);
   },
 };
-
-function schedule(stage: Stage, join: Stage["join"]): void {
-  const { world, cluster, outsider, later } = stage;
-  const count = 3 + Math.floor(world.randomness.between(0, 6));
-  for (let number = 0; number < count; number += 1) {
-    const [name, fault] = drawFault(cluster);
-    world.at(world.randomness.between(FAULTS_FROM_MS, FAULTS_UNTIL_MS - 1_000), () => {
-      world.note(`fault: ${name}`);
-      fault({ cluster, outsider, join, later });
-    });
-  }
-}
-
-/** Every line works, nobody wants anything, and at least two replicas are there; when the last machine that sleeps wakes. */
-function heal({ world, cluster, outsider }: Stage, join: Stage["join"]): number {
-  world.note("all faults end");
-  cluster.core.faults.clear();
-  outsider.withdrawIntents();
-  for (const replica of cluster.running) replica.link.heal(world.randomness.chance(0.5) ? "deliver" : "cut");
-  while (cluster.running.length < 2) join();
-  return Math.max(world.nowMs, ...cluster.running.map(({ machine }) => machine.resumesAtMs));
-}

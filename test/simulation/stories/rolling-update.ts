@@ -1,8 +1,7 @@
-import type { Renewal, Replica } from "../replica.ts";
+import type { Renewal } from "../replica.ts";
 import { CALM_MANNERS, LONGEST_HANDOFF_MS, SETTLES_WITHIN_MS, type Stage, type Story } from "../story.ts";
 
-/** How often the kubelet asks, and how long an image and a process take to start. */
-const PROBE_MS = 1_000;
+/** How long an image and a process take to start. */
 const SLOWEST_START_MS = 3_000;
 const READY_WITHIN_MS = 30_000;
 
@@ -43,10 +42,11 @@ async function roll(stage: Stage, version: string): Promise<void> {
   const before = cluster.moves.length;
   const old = cluster.running;
   world.note(`rolling update to ${version}`);
-  for (const replica of old) {
+  for (const one of old) {
     await stage.advance(world.randomness.between(200, SLOWEST_START_MS));
-    await becomeReady(stage, stage.join());
-    replica.terminate();
+    const replica = stage.join();
+    if (!(await stage.becomesReady(replica, READY_WITHIN_MS))) stage.fail(`${replica.name} does not become ready`);
+    one.terminate();
   }
   await stage.settle(SETTLES_WITHIN_MS);
   stage.expectMoves(before, cluster.shards.length, `in the rolling update to ${version} of ${old.length} replicas`);
@@ -54,13 +54,4 @@ async function roll(stage: Stage, version: string): Promise<void> {
   if (moved.size < cluster.shards.length) stage.fail(`only ${moved.size} shards moved, some of them twice`);
   const unclean = old.filter(({ outcome }) => outcome !== "clean");
   if (unclean.length > 0) stage.fail(`${unclean.map(({ name, outcome }) => `${name} ended ${outcome}`).join(", ")}`);
-}
-
-async function becomeReady(stage: Stage, replica: Replica): Promise<void> {
-  const untilMs = stage.world.nowMs + READY_WITHIN_MS;
-  do {
-    await stage.advance(PROBE_MS);
-    if (await replica.isReady()) return;
-  } while (stage.world.nowMs < untilMs);
-  stage.fail(`${replica.name} is not ready after ${READY_WITHIN_MS} ms`);
 }
