@@ -12,7 +12,7 @@ import {
 import type { LeaseVersion } from "../lease/record.ts";
 import { renewalOf } from "../lease/renewal.ts";
 import type { LeaseFeedEvent } from "../lease/store.ts";
-import { nextExpiryMs, type Roster } from "../membership/roster.ts";
+import { liveIdentities, nextExpiryMs, type Roster } from "../membership/roster.ts";
 import type { Timer } from "../runtime/clock.ts";
 import type { Instant } from "../runtime/gate-clock.ts";
 import { Absences } from "./absences.ts";
@@ -181,11 +181,12 @@ export class Campaign {
 
   /** Brings the gauges that change with time alone up to date. */
   sample(): void {
-    const { clock, identity, telemetry } = this.#options;
+    const { clock, identity, telemetry, roster } = this.#options;
     const nowMs = clock.monotonicMs();
+    const live = liveIdentities(roster(), nowMs);
     for (const resource of this.#keyMaps.keys()) {
       const contenders = [...this.#contenders.values()].filter(({ shard }) => shard.resource === resource);
-      const unowned = contenders.filter((contender) => !hasLiveOwner(contender, identity, nowMs)).length;
+      const unowned = contenders.filter((contender) => !hasLiveOwner(contender, identity, live, nowMs)).length;
       telemetry.meter.set("electorate_shards_unowned", { resource }, unowned);
       const blocked = this.isBlocked(resource) ? unowned : 0;
       telemetry.meter.set("electorate_shards_blocked", { resource }, blocked);
@@ -229,7 +230,9 @@ export class Campaign {
       const before = versionOf(contender.elector);
       contender.dispatch({ type: "seen", version, channel });
       if (before?.record.holder !== version.record.holder) this.#targets.note("holder");
-      if (wasWaitedOut(before, version)) this.#targets.expired(contender.shard, before.record.holder);
+      if (wasWaitedOut(before, version) && this.#isMember(version.record.holder)) {
+        this.#targets.expired(contender.shard, before.record.holder);
+      }
       this.#lookAt(contender);
       this.#targets.notePin(contender.shard, pinOf(version));
       this.#mind(contender.shard.resource, version.name, contender.elector.observation);
@@ -238,6 +241,11 @@ export class Campaign {
     const resource = this.#resourceOf(version);
     if (resource === undefined) return;
     this.#mind(resource, version.name, this.#others.observe(version, resource, this.#arrival(channel)));
+  }
+
+  #isMember(identity: string): boolean {
+    const { roster, clock } = this.#options;
+    return liveIdentities(roster(), clock.monotonicMs()).has(identity);
   }
 
   /** The resource of a Lease that is none of our shards, if it is a shard of one of ours. */

@@ -1,5 +1,5 @@
 import type { LeaseEvent } from "../lease/events.ts";
-import type { Roster } from "../membership/roster.ts";
+import { liveIdentities, type Roster } from "../membership/roster.ts";
 import { type Clock, sleep } from "../runtime/clock.ts";
 import type { Telemetry } from "../runtime/telemetry.ts";
 import type { Contender } from "./contender.ts";
@@ -63,8 +63,9 @@ export class OutageWatch {
     const { identity, clock, leaseDurationMs, contenders, roster, isFresh, isBlocked } = this.#options;
     const monotonicMs = clock.monotonicMs();
     this.#freshSinceMs = isFresh() ? (this.#freshSinceMs ?? monotonicMs) : undefined;
+    const live = liveIdentities(roster(), monotonicMs);
     const unowned = contenders.filter(
-      (contender) => !hasLiveOwner(contender, identity, monotonicMs) && !isBlocked(contender.shard.resource),
+      (contender) => !hasLiveOwner(contender, identity, live, monotonicMs) && !isBlocked(contender.shard.resource),
     );
     const { byShard } = this.#outages;
     if (unowned.length === 0 && byShard.size === 0) return;

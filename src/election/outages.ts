@@ -75,11 +75,14 @@ export function look({ byShard, toldMs }: Outages, now: Look): Findings {
 export function hasLiveOwner(
   { elector, term }: { readonly elector: Elector; readonly term: object | undefined },
   identity: string,
+  live: ReadonlySet<string>,
   monotonicMs: number,
 ): boolean {
   if (term !== undefined) return true;
+  const holder = versionOf(elector)?.record.holder ?? "";
   // What names us without a term of ours is ours to take, and nobody works for it.
-  return isHeldNow(elector.observation, monotonicMs) && versionOf(elector)?.record.holder !== identity;
+  if (holder === identity || !isHeldNow(elector.observation, monotonicMs)) return false;
+  return !elector.observation.standsByMember || live.has(holder);
 }
 
 /** Why nobody has a shard, as its Lease says. */

@@ -116,6 +116,11 @@ export function planStateOf({ state, intent }: Pick<Member, "state" | "intent">)
   return intent === "cordon" ? "cordoned" : "ready";
 }
 
+export function liveIdentities(roster: Roster, monotonicMs: number): ReadonlySet<string> {
+  const live = [...roster.values()].filter((member) => isLive(member, monotonicMs));
+  return new Set(live.map(({ identity }) => identity));
+}
+
 /** Monotonic time at which the next live member stops being live; infinite when there is none. */
 export function nextExpiryMs(roster: Roster, monotonicMs: number): number {
   let nextMs = Number.POSITIVE_INFINITY;

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { createKeyMap } from "../../src/placement/key-map.ts";
-import { runElectorate } from "../support/command.ts";
+import { electorate } from "../support/command.ts";
 import { integration, say } from "../support/integration.ts";
 import { leasesPath } from "../support/lease-history.ts";
 import { type ReplicaProcess, SHORT_LEASE_MS } from "../support/replica-process.ts";
@@ -40,7 +40,7 @@ test("nobody hears of a shard without an owner, or everybody hears of it without
   say(told?.note ?? "");
 
   const ask = (...words: readonly string[]) =>
-    runElectorate([...words, "--kubeconfig", on.plane.kubeconfigPath, "-n", "unowned", "-o", "json"], "/");
+    electorate([...words, "--kubeconfig", on.plane.kubeconfigPath, "-n", "unowned", "-o", "json"]);
   const status = await ask("status", "--coordinator", "test");
   expect(JSON.parse(status.stdout)).toMatchObject({ shards: [{ shard: "configmaps-00", state: "missing" }, {}] });
   const key = ["a", "b", "c", "d", "e"].find((name) => createKeyMap(2).bucketOf(`default/${name}`) === 1) ?? "";
