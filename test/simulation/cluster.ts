@@ -43,6 +43,9 @@ export class Cluster implements Surroundings {
   readonly #journal = new LeaseJournal((write) => this.#judge(write));
   /** By shard, the last member that held it. */
   readonly #lastHolders = new Map<string, string>();
+  /** By shard, the replica that it was handed to and that has not opened it yet. */
+  readonly #handed = new Map<string, Replica>();
+  #expectsOpenings = false;
   #gapLimit = { sinceMs: 0, mostMs: Number.POSITIVE_INFINITY };
   #lookForGapsAtMs = 0;
   #violation: string | undefined;
@@ -95,6 +98,7 @@ export class Cluster implements Surroundings {
   }
 
   opened(replica: Replica, term: Term): void {
+    this.#handed.delete(term.shard);
     this.ownership.opened(replica, term);
   }
 
@@ -108,6 +112,11 @@ export class Cluster implements Surroundings {
   /** From now on no shard may be without an owner for longer. */
   limitGaps(mostMs: number, sinceMs = this.world.nowMs): void {
     this.#gapLimit = { sinceMs, mostMs };
+  }
+
+  /** From now on whoever is handed a shard opens it, unless it leaves. */
+  expectOpenings(): void {
+    this.#expectsOpenings = true;
   }
 
   /** After every event. */
@@ -172,12 +181,22 @@ export class Cluster implements Surroundings {
   }
 
   #noteMove(shard: string, before: string, holder: string, by: Replica | undefined): void {
+    const handed = this.#handed.get(shard);
+    this.#handed.delete(shard);
+    if (this.#expectsOpenings && handed !== undefined && handed === by && !handed.isLeaving)
+      this.#violate(`${handed.name} was handed ${shard} and lets it go without having opened it`);
     if (holder === "" || by === undefined) return;
     const from = this.#lastHolders.get(shard);
     this.#lastHolders.set(shard, holder);
     if (from === undefined || from === holder) return;
     const how = before === by.coordinator.identity ? "transferred" : "taken";
+    if (how === "transferred") this.#noteHandover(shard, holder);
     this.moves.push({ atMs: this.world.nowMs, shard, from, to: holder, how });
+  }
+
+  #noteHandover(shard: string, identity: string): void {
+    const target = this.running.find(({ coordinator }) => coordinator.identity === identity);
+    if (target !== undefined) this.#handed.set(shard, target);
   }
 }
 

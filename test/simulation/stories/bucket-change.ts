@@ -26,7 +26,9 @@ export const bucketChange: Story = {
     await stage.settle(SETTLES_WITHIN_MS);
     cluster.divide(world.randomness.pick([5, 8, 16]));
     stage.usually = { version: "v2" };
-    await roll(stage, Math.floor(world.randomness.between(0, 4)));
+    const faults = Math.floor(world.randomness.between(0, 4));
+    if (faults === 0) cluster.expectOpenings();
+    await roll(stage, faults);
     await stage.settle(SETTLES_WITHIN_MS, SETTLES_WITHIN_MS + PROBATION_MS / SLOWEST_RATE);
     await stage.expectRest(6_000);
   },

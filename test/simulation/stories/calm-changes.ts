@@ -18,6 +18,7 @@ export const calmChanges: Story = {
   async play(stage) {
     const { world } = stage;
     stage.joinAll(2 + Math.floor(world.randomness.between(0, 4)), 3_000);
+    stage.cluster.expectOpenings();
     stage.keepChanging(700);
     await stage.advance(3_000);
     await stage.settle(SETTLES_WITHIN_MS);

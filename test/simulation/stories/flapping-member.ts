@@ -18,6 +18,7 @@ export const flappingMember: Story = {
     const { world, cluster } = stage;
     const steady = 2 + Math.floor(world.randomness.between(0, 3));
     stage.joinAll(steady, 3_000);
+    cluster.expectOpenings();
     stage.keepChanging(700);
     await stage.advance(3_000);
     await stage.settle(SETTLES_WITHIN_MS);

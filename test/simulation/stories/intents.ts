@@ -13,6 +13,7 @@ export const intents: Story = {
   async play(stage) {
     const { world } = stage;
     stage.joinAll(3 + Math.floor(world.randomness.between(0, 2)), 3_000);
+    stage.cluster.expectOpenings();
     stage.keepChanging(700);
     await stage.advance(3_000);
     await stage.settle(SETTLES_WITHIN_MS);

@@ -16,6 +16,7 @@ export const rollingUpdate: Story = {
     const replicas = 2 + Math.floor(world.randomness.between(0, 4));
     stage.usually = { version: "v1", lease: { renewal: stage.renewal === "per-member" ? "per-member" : "per-shard" } };
     stage.joinAll(replicas, 4_000);
+    cluster.expectOpenings();
     stage.keepChanging(700);
     await stage.advance(4_000);
     await stage.settle(SETTLES_WITHIN_MS);
