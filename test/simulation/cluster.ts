@@ -35,6 +35,8 @@ export class Cluster implements Surroundings {
   readonly sink: Sink;
   readonly replicas: Replica[] = [];
   readonly moves: Move[] = [];
+  /** How often replicas wrote shard Leases. */
+  shardWrites = 0;
   readonly ownership = new Ownership();
   readonly #manners: HandlerManners;
   #resources: readonly ResourceSetup[] = [];
@@ -153,10 +155,11 @@ export class Cluster implements Surroundings {
 
   /** A Lease of ours was written: what an outsider does to it breaks nothing but itself. */
   #judge({ name, writer, before, after }: LeaseWrite): void {
+    const by = this.replicas.find((replica) => replica.name === writer);
+    if (by !== undefined && after?.role === "shard") this.shardWrites += 1;
     if (after?.holder === before?.holder) return;
     const shard = name.slice(LEASE_PREFIX.length);
     this.world.note(`stored ${shard}: ${before?.holder ?? "nothing"} > ${after?.holder ?? "nothing"} (${writer})`);
-    const by = this.replicas.find((replica) => replica.name === writer);
     if (before?.role === "member") this.#judgeFence(before.holder, by);
     if (before?.role !== "shard" && after?.role !== "shard") return;
     const running = this.sink.actingFor(shard)[0];
