@@ -81,7 +81,7 @@ class Replica implements Coordinator {
       const { http, connection: given, coordinator: component } = this.#options;
       await serve({ ...this.#own, http, checks: this.checks, sample: () => this.#sample() }, scope);
       const connection = await obtainConnection({ ...this.#own, connection: given, component }, scope);
-      if (!(await this.#establish(connection, signal))) return { clean: true };
+      if (!(await this.#establish(connection, scope, signal))) return { clean: true };
       const regime = await this.#elect(connection, scope);
       await firstAborted(signal, scope.signal, regime.signal);
       this.#phase = "draining";
@@ -93,13 +93,13 @@ class Replica implements Coordinator {
   }
 
   /** Finds the resources and sets their shards up; false when the stop came first. */
-  async #establish(connection: KubeConnection, signal: AbortSignal): Promise<boolean> {
-    const { timings, onOverrun } = this.#settings;
-    const overrun = overrunPolicy(onOverrun, this.#own.telemetry.log, this.#options.terminate);
+  async #establish(connection: KubeConnection, scope: Scope, signal: AbortSignal): Promise<boolean> {
+    const overrun = overrunPolicy(this.#settings.onOverrun, this.#own.telemetry.log, this.#options.terminate);
     const api = new KubeClient(connection.objects, { ...this.#own, patience: { reads: 3 } });
-    const work = { ...this.#settings, ...this.#own, identity: this.identity, quiesceMs: timings.quiesceMs, overrun };
+    const { namespace = connection.namespace } = this.#options;
+    const work = { ...this.#settings, ...this.#own, identity: this.identity, namespace, checks: this.checks, overrun };
     try {
-      this.#sets = await establish({ ...work, api, transport: connection.objects }, signal);
+      this.#sets = await establish({ ...work, api, transport: connection.objects }, scope, signal);
       return true;
     } catch (error) {
       if (signal.aborted) return false;

@@ -1,4 +1,5 @@
 import { createKeyMap } from "../placement/key-map.ts";
+import type { QueueDriver } from "../queue/driver.ts";
 import { ElectorateError, messageOf } from "../runtime/errors.ts";
 import type { CoordinatorOptions, ResourceOptions } from "./options.ts";
 import { type LeaseTimings, leaseTimings, type Problem } from "./timings.ts";
@@ -12,6 +13,8 @@ export interface Settings {
   readonly onOverrun: "exit" | "report";
   readonly leaderElection: "shards" | "none";
   readonly resources: readonly ResourceOptions[];
+  /** `undefined`: in memory. */
+  readonly queue: QueueDriver | undefined;
   readonly traits: MemberTraits;
 }
 
@@ -73,6 +76,7 @@ export function settingsOf(options: CoordinatorOptions): Settings {
     onOverrun: options.onOverrun ?? "exit",
     leaderElection: options.leaderElection ?? "shards",
     resources: options.resources,
+    queue: options.queue,
     traits: {
       weight,
       zone: options.zone ?? process.env.ELECTORATE_ZONE ?? "",
