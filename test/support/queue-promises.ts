@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Priority, QueueStatistics, WorkQueue } from "../../src/queue/work-queue.ts";
-import { until } from "./waiting.ts";
+import { byText, until } from "./waiting.ts";
 
 /** A driver under test. */
 export interface QueueWorld {
@@ -110,7 +110,7 @@ function describeExclusion({ open, quiet }: QueueWorld): void {
     const queue = open(3);
     const takes = [queue.take(), queue.take(), queue.take()];
     for (const key of ["a", "b", "c"]) queue.add(key);
-    expect((await Promise.all(takes)).sort()).toEqual(["a", "b", "c"]);
+    expect((await Promise.all(takes)).toSorted(byText)).toEqual(["a", "b", "c"]);
   });
 
   it("four workers and a storm of adds: no key runs beside itself, and each runs after its last add", async () => {

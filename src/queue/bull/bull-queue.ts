@@ -30,15 +30,15 @@ interface InWork {
   /** It was added meanwhile. */
   again: boolean;
   /** Lets Bull go on to its next job. */
-  release(): void;
+  readonly release: () => void;
 }
 
 type Taker = (key: string | undefined) => void;
 
 /** A job of Bull that waits for somebody to take its key. */
 interface Offer {
-  accept(taker: Taker): void;
-  refuse(error: Error): void;
+  readonly accept: (taker: Taker) => void;
+  readonly refuse: (error: Error) => void;
 }
 
 const BATCH = 500;
@@ -72,7 +72,7 @@ export class BullQueue implements WorkQueue {
   #idle: { readonly timer: Timer | undefined; readonly wake: () => void } | undefined;
   /** Keys were handed out since Redis was asked how things stand. */
   #moved = false;
-  /** Found by a claim; whoever serves takes it up. */
+  /** Found outside `#serve`, which takes it up. */
   #fault: { readonly error: unknown } | undefined;
 
   constructor(options: BullQueueOptions) {
@@ -162,6 +162,13 @@ export class BullQueue implements WorkQueue {
     if (this.#closing.signal.aborted && this.#inWork.size === 0) return;
     const starts = [...this.#inWork.values()].map(({ startedMs }) => startedMs);
     this.#options.metrics.sample(starts, this.#options.clock.monotonicMs());
+  }
+
+  /** Redis may have forgotten something: joins again before anything else is handed out. */
+  doubt(error: unknown): void {
+    this.#joined = false;
+    this.#fault ??= { error };
+    this.#wake();
   }
 
   #delay(key: string, delayMs: number, priority: Priority, retry: boolean): void {
@@ -305,9 +312,7 @@ export class BullQueue implements WorkQueue {
       }
     } catch (error) {
       // No more claims before this is cleared up, or Bull would bring the same jobs again and again.
-      this.#joined = false;
-      this.#fault = { error };
-      this.#wake();
+      this.doubt(error);
       this.#welcome(taker);
       throw error;
     }

@@ -57,6 +57,7 @@ class BullQueues implements ShardQueues {
   readonly #replica: QueueReplica;
   readonly #prefix: string;
   readonly #connections: Connections;
+  readonly #open = new Set<BullQueue>();
   readonly #engines = new Map<string, Engine>();
   #lastError: Error | undefined;
   /** What is wrong with the queue of a shard. */
@@ -66,6 +67,10 @@ class BullQueues implements ShardQueues {
     this.#replica = replica;
     this.#prefix = prefixOf(cluster);
     this.#connections = new Connections(redis, (error) => this.#complain(error));
+    this.#connections.client.on("close", () => this.#doubt());
+    this.#connections.client.on("ready", () => {
+      this.#lastError = undefined;
+    });
   }
 
   get problem(): string | undefined {
@@ -78,15 +83,20 @@ class BullQueues implements ShardQueues {
   open(term: QueueTerm): WorkQueue {
     const { clock, telemetry, namespace } = this.#replica;
     const base = `${this.#prefix}:${queueNameOf(namespace, term.leaseName)}:`;
-    return new BullQueue({
+    const queue = new BullQueue({
       term,
       state: new ShardState(this.#connections.client, clock, base, term.epoch),
       engine: this.#engineOf(term),
       clock,
       metrics: new QueueMetrics(telemetry.meter, term.shard),
       onTrouble: (error) => this.#note(term.shard, error),
-      onEnd: () => this.#forget(term.shard),
+      onEnd: () => {
+        this.#open.delete(queue);
+        this.#forget(term.shard);
+      },
     });
+    this.#open.add(queue);
+    return queue;
   }
 
   async close(): Promise<void> {
@@ -112,6 +122,11 @@ class BullQueues implements ShardQueues {
   #complain(error: Error): void {
     this.#lastError = error;
     this.#replica.telemetry.log.debug({ error: error.message }, "Redis or Bull reported an error");
+  }
+
+  /** Whatever answers at the end of the next connection may know less: a restarted server, a replica that was promoted. */
+  #doubt(): void {
+    for (const queue of this.#open) queue.doubt(this.#lastError ?? new Error("the connection to Redis was lost"));
   }
 
   #note(shard: string, error: unknown): void {

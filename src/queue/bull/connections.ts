@@ -100,8 +100,8 @@ export class Connections {
       db: database,
       connectTimeout: CONNECT_TIMEOUT_MS,
       keepAlive: KEEP_ALIVE_MS,
-      // A master that was demoted answers so until it is left.
-      reconnectOnError: (error) => (error.message.startsWith("READONLY") ? 2 : false),
+      // A master that was demoted answers so until it is left. The command fails: sent again at once, it would loop.
+      reconnectOnError: (error) => error.message.startsWith("READONLY"),
       retryStrategy: (times) => {
         this.#readAgain(redis.options);
         return pauseOf(times);
