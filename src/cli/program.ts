@@ -4,6 +4,7 @@ import { configCommand } from "./config.ts";
 import { demoCommand } from "./demo.ts";
 import { EXIT_CODES_HELP, EXIT_FAILED, EXIT_OK, EXIT_USAGE, exitCodeOf, failureText, flushed } from "./exit.ts";
 import { planCommand } from "./plan.ts";
+import { queueCommand } from "./queue.ts";
 import { runCommand } from "./run.ts";
 import { statusCommand } from "./status.ts";
 
@@ -27,7 +28,14 @@ function createProgram(): Command {
     .showHelpAfterError("(--help shows what there is)")
     .addHelpText("after", EXAMPLES)
     .exitOverride();
-  for (const command of [runCommand(), statusCommand(), planCommand(), configCommand(), demoCommand()]) {
+  for (const command of [
+    runCommand(),
+    statusCommand(),
+    planCommand(),
+    queueCommand(),
+    configCommand(),
+    demoCommand(),
+  ]) {
     command.copyInheritedSettings(program);
     for (const below of command.commands) below.copyInheritedSettings(program);
     program.addCommand(command);

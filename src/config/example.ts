@@ -12,6 +12,22 @@ onOverrun: exit              # work that outlives its Lease ends the process; re
 leaderElection: shards       # none: no Lease at all, this replica works on everything
 http:
   address: "0.0.0.0:8080"    # livez, readyz, metrics; "none" serves nothing
+queue:
+  driver: memory             # bull: in Redis, so that keys, delays and back-offs outlive a replica
+  # clusterId: prod-eu       # bull: names the cluster where namespace kube-system may not be read
+  # redis:                   # bull: how to reach it
+  #   addresses: ["redis:6379"]   # of the server; of the sentinels, or of some nodes of a cluster
+  #   sentinelMaster: shop   # when the addresses are of sentinels
+  #   cluster: false         # true: a Redis Cluster
+  #   database: 0
+  #   username: electorate   # ACL user
+  #   passwordFile: /etc/redis/password   # the password alone; read again at every connect
+  #   sentinelPasswordFile: /etc/redis/sentinel-password
+  #   tls:                   # {}: TLS as Node does it by default
+  #     caFile: /etc/redis/ca.crt
+  #     certFile: /etc/redis/tls.crt
+  #     keyFile: /etc/redis/tls.key
+  #     serverName: redis.example.com
 resources:
   - resource: configmaps     # plural[.group][/version], as kubectl takes it; found by discovery
     namespaces: [default]    # left out: all

@@ -29,12 +29,9 @@ export async function connectQueues(
   const { queue: driver = memoryQueues, api, checks } = options;
   const queues = await driver.connect({
     ...options,
-    clusterUid: async () => {
-      const ask = () => api.get(NAMESPACES, undefined, "kube-system", { signal });
+    clusterUid: () => {
       const doing = "reading the namespace kube-system";
-      const { metadata } = await untilAnswered(doing, ask, ["forbidden", "not-found"], options, signal);
-      if (metadata.uid === undefined) throw new ElectorateError("not-found", "the namespace kube-system has no uid");
-      return metadata.uid;
+      return untilAnswered(doing, () => clusterUidOf(api, signal), ["forbidden", "not-found"], options, signal);
     },
   });
   scope.defer(() => queues.close());
@@ -43,4 +40,11 @@ export async function connectQueues(
       if (queues.problem !== undefined) throw new Error(queues.problem);
     });
   return queues;
+}
+
+/** The uid of the namespace `kube-system`, which no other cluster has. Rejects as the API does; `not-found` when there is none. */
+export async function clusterUidOf(api: KubeApi, signal?: AbortSignal): Promise<string> {
+  const { metadata } = await api.get(NAMESPACES, undefined, "kube-system", signal === undefined ? {} : { signal });
+  if (metadata.uid === undefined) throw new ElectorateError("not-found", "the namespace kube-system has no uid");
+  return metadata.uid;
 }

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,9 +10,16 @@ import { until } from "./waiting.ts";
 const BOUND_MS = 20_000;
 
 /** Why no Redis can be started here; `undefined` when one can. */
-export function missingRedis(): string | undefined {
+export const missingRedis: string | undefined = whyMissing();
+
+function whyMissing(): string | undefined {
   const { error, status } = spawnSync("redis-server", ["--version"], { stdio: "ignore" });
-  return error === undefined && status === 0 ? undefined : "redis-server is not on PATH; apt-get install redis-server";
+  return error === undefined && status === 0 ? undefined : "no redis-server on the PATH: apt-get install redis-server";
+}
+
+/** Skips a test that has no Redis, with the reason. */
+export function requireRedis(context: { skip(reason: string): void }): void {
+  if (missingRedis !== undefined) context.skip(missingRedis);
 }
 
 /** A port that nobody listens on now. */
@@ -29,9 +36,10 @@ async function freePort(): Promise<number> {
 export interface RedisServerOptions {
   /** Arguments of redis-server, `--maxmemory 10mb` as two. */
   readonly settings?: readonly string[];
-  readonly binary?: "redis-server" | "redis-sentinel";
-  /** A configuration file that the server may write to; sentinels need one. */
-  readonly configuration?: (directory: string) => string;
+  /** Lines of a sentinel's configuration; the server is a sentinel then. */
+  readonly sentinel?: readonly string[];
+  /** It speaks nothing but TLS then, and asks for a certificate of that authority. */
+  readonly tls?: { readonly certFile: string; readonly keyFile: string; readonly caFile: string };
   /** How a client of this test reaches it, where it takes more than host and port. */
   readonly client?: RedisOptions;
 }
@@ -74,19 +82,31 @@ export class RedisServer {
 
   async restart(): Promise<void> {
     await this.kill();
-    const { settings = [], binary = "redis-server", configuration } = this.#options;
-    const file = configuration?.(this.#directory);
-    const common = ["--port", String(this.port), "--bind", "127.0.0.1", "--dir", this.#directory];
-    const memory = binary === "redis-server" ? ["--save", "", "--appendonly", "no"] : [];
-    this.#process = spawn(binary, [...(file === undefined ? [] : [file]), ...common, ...memory, ...settings], {
-      stdio: "ignore",
-    });
+    this.#process = spawn("redis-server", this.#arguments(), { stdio: "ignore" });
     const probe = this.client();
     await until(`redis-server on port ${this.port}`, BOUND_MS, async () => {
       const answer = await probe.ping().catch((error: unknown) => String(error));
       return answer === "PONG" || answer.includes("NOAUTH");
     });
     probe.disconnect();
+  }
+
+  #arguments(): string[] {
+    const { settings = [], sentinel, tls } = this.#options;
+    const port = String(this.port);
+    const common = ["--bind", "127.0.0.1", "--dir", this.#directory];
+    if (sentinel !== undefined) {
+      // A sentinel writes what it learns into its configuration.
+      const file = join(this.#directory, "sentinel.conf");
+      writeFileSync(file, sentinel.join("\n"));
+      return [file, "--sentinel", "--port", port, ...common];
+    }
+    const ports =
+      tls === undefined
+        ? ["--port", port]
+        : ["--port", "0", "--tls-port", port, "--tls-cert-file", tls.certFile, "--tls-key-file", tls.keyFile];
+    const authority = tls === undefined ? [] : ["--tls-ca-cert-file", tls.caFile];
+    return [...ports, ...authority, ...common, "--save", "", "--appendonly", "no", ...settings];
   }
 
   /** Ends it as a crash does. */

@@ -7,6 +7,7 @@ import { LinkedList } from "../linked-list.ts";
 import type { QueueMetrics } from "../metrics.ts";
 import { DEFAULT_TOKEN_BUCKET, TokenBucket } from "../token-bucket.ts";
 import type { Priority, QueueStatistics, WorkQueue } from "../work-queue.ts";
+import { answered } from "./deadline.ts";
 import type { Engine } from "./engine.ts";
 import { Outbox } from "./outbox.ts";
 import type { Answer, Operation, ShardState, Token } from "./state.ts";
@@ -279,7 +280,8 @@ export class BullQueue implements WorkQueue {
   }
 
   #ask(tokens: readonly Token[]): Promise<void> {
-    return this.#options.engine.ask(tokens, this.#options.clock.wallMs());
+    const { engine, clock } = this.#options;
+    return tokens.length === 0 ? Promise.resolve() : answered(clock, engine.ask(tokens, clock.wallMs()));
   }
 
   /** Takes in an answer of the registered epoch; throws for any other. */

@@ -3,22 +3,22 @@ import type { QueueDriver, QueueReplica, QueueTerm, ShardQueues } from "../drive
 import { QueueMetrics } from "../metrics.ts";
 import type { WorkQueue } from "../work-queue.ts";
 import { BullQueue } from "./bull-queue.ts";
-import { Connections, type RedisSettings } from "./connections.ts";
+import { Connections } from "./connections.ts";
 import { Engine } from "./engine.ts";
+import { type BullOptions, settingsProblems } from "./settings.ts";
 import { ShardState } from "./state.ts";
 
-/** Settings of the queues in Redis. */
-export interface BullOptions {
-  readonly redis: RedisSettings;
-  /** Names the cluster where the uid of the namespace `kube-system` may not be read; every replica must be given the same. */
-  readonly clusterId?: string;
-}
-
 /**
- * Work queues in Redis. All replicas of a coordinator must use the same Redis.
- * `connect` rejects with `invalid-configuration` for settings that cannot work, among them a cluster that has no name.
+ * Work queues in Redis. All replicas of a coordinator must use the same Redis. A coordinator that has no name for its cluster, or cannot
+ * read a file that is named, fails with `invalid-configuration` when it starts.
+ * @throws ElectorateError `invalid-configuration` that lists every problem of the options.
  */
 export function bullQueues(options: BullOptions): QueueDriver {
+  const problems = settingsProblems(options);
+  if (problems.length > 0) {
+    const lines = problems.map(({ path, message }) => `queue.${path.join(".")} ${message}`);
+    throw new ElectorateError("invalid-configuration", `the options of the queue are wrong:\n  ${lines.join("\n  ")}`);
+  }
   return {
     async connect(replica) {
       const cluster = await clusterName(options, replica);
@@ -28,11 +28,11 @@ export function bullQueues(options: BullOptions): QueueDriver {
 }
 
 /** The uid where it can be read; epochs of another cluster must never be compared with ours. */
-async function clusterName({ clusterId }: BullOptions, replica: QueueReplica): Promise<string> {
+async function clusterName({ clusterId }: BullOptions, replica: Pick<QueueReplica, "clusterUid">): Promise<string> {
   try {
     return await replica.clusterUid();
   } catch (error) {
-    if (!hasCode(error, "forbidden", "unauthorized", "not-found")) throw error;
+    if (!hasCode(error, "forbidden", "not-found")) throw error;
     if (clusterId !== undefined) return clusterId;
     throw new ElectorateError(
       "invalid-configuration",
@@ -44,13 +44,50 @@ async function clusterName({ clusterId }: BullOptions, replica: QueueReplica): P
 }
 
 /** What the keys of a cluster's queues begin with: Bull's `prefix`. */
-export function prefixOf(cluster: string): string {
+function prefixOf(cluster: string): string {
   return `electorate:${cluster}`;
 }
 
 /** Bull's name of a shard's queue; the braces keep all its keys on one node of a Redis Cluster. */
-export function queueNameOf(namespace: string, leaseName: string): string {
+function queueNameOf(namespace: string, leaseName: string): string {
   return `{${namespace}/${leaseName}}`;
+}
+
+/** What all keys of a queue begin with. */
+function baseOf(prefix: string, name: string): string {
+  return `${prefix}:${name}:`;
+}
+
+/** Which shard's epoch is to be forgotten. */
+export interface ResetEpochOptions extends Pick<QueueReplica, "namespace" | "clusterUid" | "clock"> {
+  readonly leaseName: string;
+}
+
+/**
+ * Forgets the epoch that is registered for a shard, so that its owner may register a lesser one; keys and delays are kept. Answers the
+ * epoch that was forgotten. For a cluster whose API server was restored from a backup, and for nothing else: an owner that is gone without
+ * knowing it is held off by that epoch.
+ * @throws ElectorateError `unreachable` for a Redis that does not answer.
+ */
+export async function resetEpoch(options: BullOptions, shard: ResetEpochOptions): Promise<string | undefined> {
+  const { namespace, leaseName, clock } = shard;
+  const prefix = prefixOf(await clusterName(options, shard));
+  let lastError: Error | undefined;
+  const connections = new Connections(options.redis, (error) => {
+    lastError = error;
+  });
+  try {
+    const state = new ShardState(connections.client, clock, baseOf(prefix, queueNameOf(namespace, leaseName)), "0");
+    const { registered } = await state.reset();
+    return registered === "" ? undefined : registered;
+  } catch (error) {
+    const cause = lastError ?? error;
+    throw new ElectorateError("unreachable", `Redis at ${options.redis.addresses.join(", ")}: ${messageOf(cause)}`, {
+      cause,
+    });
+  } finally {
+    connections.close();
+  }
 }
 
 class BullQueues implements ShardQueues {
@@ -82,7 +119,7 @@ class BullQueues implements ShardQueues {
 
   open(term: QueueTerm): WorkQueue {
     const { clock, telemetry, namespace } = this.#replica;
-    const base = `${this.#prefix}:${queueNameOf(namespace, term.leaseName)}:`;
+    const base = baseOf(this.#prefix, queueNameOf(namespace, term.leaseName));
     const queue = new BullQueue({
       term,
       state: new ShardState(this.#connections.client, clock, base, term.epoch),

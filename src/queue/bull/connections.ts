@@ -2,36 +2,7 @@ import { readFileSync } from "node:fs";
 import type { ConnectionOptions } from "node:tls";
 import { Cluster, type ClusterOptions, Redis, type RedisOptions } from "ioredis";
 import { ElectorateError, messageOf } from "../../runtime/errors.ts";
-
-/** How to reach Redis. */
-export interface RedisSettings {
-  /** `host:port` of the server; with `sentinel` of the sentinels, with `cluster` of some nodes. */
-  readonly addresses: readonly string[];
-  /** Name of the master that the sentinels watch. */
-  readonly sentinelMaster?: string;
-  /** True for a Redis Cluster. Default false. */
-  readonly cluster?: boolean;
-  /** Default 0; a cluster has no other. */
-  readonly database?: number;
-  /** ACL user. Default: Redis's own, `default`. */
-  readonly username?: string;
-  /** File that holds the password alone; read again at every connect. */
-  readonly passwordFile?: string;
-  /** The same for the sentinels, where they ask for one. */
-  readonly sentinelPasswordFile?: string;
-  /** Default: no TLS. */
-  readonly tls?: RedisTls;
-}
-
-export interface RedisTls {
-  /** PEM file of the authorities to trust. Default: Node's own. */
-  readonly caFile?: string;
-  /** PEM files of a client certificate and its key. */
-  readonly certFile?: string;
-  readonly keyFile?: string;
-  /** Name that the server's certificate must be for. Default: the host of the address. */
-  readonly serverName?: string;
-}
+import { hostAndPort, type RedisSettings, type RedisTls } from "./settings.ts";
 
 /** A command that Redis has not answered by then has failed; it may still be performed later. */
 const COMMAND_TIMEOUT_MS = 5_000;
@@ -71,7 +42,7 @@ export class Connections {
     // As Bull demands of connections that block or listen.
     const patient: RedisOptions = { maxRetriesPerRequest: null, enableReadyCheck: false };
     if (type === "bclient") return this.#make({ ...patient, connectionName: name, socketTimeout: SILENCE_MS });
-    this.#subscriber ??= this.#make(patient);
+    this.#subscriber ??= quietSubscriber(this.#make(patient));
     return this.#subscriber;
   }
 
@@ -90,7 +61,7 @@ export class Connections {
 
   #single(own: RedisOptions): Redis {
     const { sentinelMaster, database = 0 } = this.#settings;
-    const hosts = this.#settings.addresses.map(hostAndPort);
+    const hosts = this.#hosts();
     const where: RedisOptions =
       sentinelMaster === undefined ? { ...hosts[0] } : { name: sentinelMaster, sentinels: hosts, role: "master" };
     const redis = new Redis({
@@ -124,7 +95,11 @@ export class Connections {
         return pauseOf(times);
       },
     };
-    return new Cluster(this.#settings.addresses.map(hostAndPort), options);
+    return new Cluster(this.#hosts(), options);
+  }
+
+  #hosts(): { readonly host: string; readonly port: number }[] {
+    return this.#settings.addresses.flatMap((address) => hostAndPort(address) ?? []);
   }
 
   /** What stands in files; a file that cannot be read now leaves what was read before. */
@@ -147,6 +122,18 @@ export class Connections {
       ...(tls === undefined ? {} : { tls: tlsOf(tls), enableTLSForSentinelMode: true }),
     };
   }
+}
+
+/** ioredis subscribes again after each reconnect and leaves the rejection of that (a password that has changed) unhandled. */
+function quietSubscriber(connection: Redis | Cluster): Redis | Cluster {
+  const subscribe = connection.subscribe.bind(connection);
+  return Object.assign(connection, {
+    subscribe: (...channels: string[]) => {
+      const subscribed = subscribe(...channels);
+      subscribed.catch(() => {});
+      return subscribed;
+    },
+  });
 }
 
 function tlsOf({ caFile, certFile, keyFile, serverName }: RedisTls): ConnectionOptions {
@@ -174,17 +161,4 @@ function contentOf(setting: string, file: string): string {
 
 function pauseOf(times: number): number {
   return Math.min(50 * 2 ** Math.min(times, 10), LONGEST_PAUSE_MS);
-}
-
-/** `host:port` or `[IPv6]:port`; 6379 when the port is left out. */
-function hostAndPort(address: string): { readonly host: string; readonly port: number } {
-  const match = /^(?:\[([^\]]+)\]|([^:[\]]+))(?::(\d+))?$/.exec(address);
-  const host = match?.[1] ?? match?.[2];
-  const port = Number(match?.[3] ?? 6379);
-  if (host === undefined || port < 1 || port > 65_535)
-    throw new ElectorateError(
-      "invalid-configuration",
-      `queue.redis.addresses must hold "host:port", but has "${address}"`,
-    );
-  return { host, port };
 }

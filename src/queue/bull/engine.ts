@@ -70,7 +70,6 @@ export class Engine {
 
   /** Gives Bull jobs; those that it has already stay one. Rejects unless it has all of them. */
   async ask(tokens: readonly Token[], nowMs: number): Promise<void> {
-    if (tokens.length === 0) return;
     const jobs = tokens.map(({ token, key, priority, dueMs }) => ({
       name: priority,
       data: { key },

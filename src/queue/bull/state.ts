@@ -3,6 +3,7 @@ import type { Cluster, Redis } from "ioredis";
 import type { Clock } from "../../runtime/clock.ts";
 import { ElectorateError } from "../../runtime/errors.ts";
 import type { Priority } from "../work-queue.ts";
+import { answered } from "./deadline.ts";
 import { SCRIPTS, type ScriptName } from "./scripts.ts";
 
 /** A job that Bull is to be given: look at `key`. */
@@ -95,7 +96,7 @@ export class ShardState {
 
   /** Failures in a row, of every key that has any. */
   async failures(): Promise<Map<string, number>> {
-    const known = await this.#client.hgetall(this.#key("failures"));
+    const known = await answered(this.#clock, this.#client.hgetall(this.#key("failures")));
     return new Map(Object.entries(known).map(([key, count]) => [key, Number(count)]));
   }
 
@@ -103,7 +104,7 @@ export class ShardState {
     const names = ["meta", "ready", "delayed", "entries", "working", "failures"].map((name) => this.#key(name));
     const keys = [...names, `${this.#base}active`, `${this.#base}delayed`];
     const given = [...keys, this.#epoch, String(Math.round(this.#clock.wallMs())), this.#base, ...rest];
-    return answerOf(await this.#evaluate(script, keys.length, given));
+    return answerOf(await answered(this.#clock, this.#evaluate(script, keys.length, given)));
   }
 
   /** By digest; a Redis that was restarted has forgotten the text. */

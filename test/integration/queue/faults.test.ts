@@ -2,17 +2,18 @@ import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { WorkQueue } from "../../../src/queue/work-queue.ts";
 import { RedisReplica, workOn } from "../../support/redis-queues.ts";
-import { missingRedis, RedisServer, type RedisServerOptions } from "../../support/redis-server.ts";
+import { RedisServer, type RedisServerOptions, requireRedis } from "../../support/redis-server.ts";
 import { until } from "../../support/waiting.ts";
 
 const BOUND_MS = 30_000;
 
-describe.skipIf(missingRedis())(`a Redis that fails ${missingRedis() ?? ""}`, () => {
+describe("a Redis that fails", () => {
   const keys = Array.from({ length: 30 }, (_, index) => `default/k${index}`);
   let ended: (() => Promise<void>)[] = [];
 
-  beforeEach(() => {
+  beforeEach((context) => {
     ended = [];
+    requireRedis(context);
   });
 
   afterEach(async () => {

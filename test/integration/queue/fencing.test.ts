@@ -1,31 +1,37 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { RedisReplica } from "../../support/redis-queues.ts";
-import { missingRedis, RedisServer } from "../../support/redis-server.ts";
+import { missingRedis, RedisServer, requireRedis } from "../../support/redis-server.ts";
 import { byText, until } from "../../support/waiting.ts";
 
 const BOUND_MS = 20_000;
 const NOTHING = "nothing";
 
-describe.skipIf(missingRedis())(`whoever led before changes nothing in Redis ${missingRedis() ?? ""}`, () => {
+describe("whoever led before changes nothing in Redis", () => {
   let server: RedisServer;
   let first: RedisReplica;
   let second: RedisReplica;
+  const ended: (() => Promise<void>)[] = [];
 
   beforeAll(async () => {
+    if (missingRedis !== undefined) return;
     server = await RedisServer.start();
+    ended.push(() => server.close());
   });
 
-  afterAll(() => server.close());
+  afterAll(async () => {
+    for (const end of ended) await end();
+  });
 
-  beforeEach(async () => {
+  beforeEach(async (context) => {
+    requireRedis(context);
     await server.client().flushall();
     first = await RedisReplica.connect({ addresses: [server.address] });
     second = await RedisReplica.connect({ addresses: [server.address] });
   });
 
   afterEach(async () => {
-    await Promise.all([first.queues.close(), second.queues.close()]);
+    if (missingRedis === undefined) await Promise.all([first.queues.close(), second.queues.close()]);
   });
 
   const within = (taken: Promise<string | undefined>, ms = 300) => Promise.race([taken, delay(ms).then(() => NOTHING)]);
