@@ -16,9 +16,12 @@ export interface EngineOptions {
   /** How many jobs are taken at once. */
   readonly concurrency: number;
   readonly onTrouble: (error: Error) => void;
+  /** Bull lets a job wait again after this much silence of its worker; only jobs that a dying process took depend on it. Default 30,000. */
+  readonly lockMs?: number;
+  /** Default 5,000. */
+  readonly stalledCheckMs?: number;
 }
 
-/** Bull lets a job wait again after this much silence of its worker; only tokens that a dying process took depend on it. */
 const LOCK_MS = 30_000;
 const STALLED_CHECK_MS = 5_000;
 /** Pause of Bull's loops after an error. */
@@ -108,13 +111,13 @@ export class Engine {
 
   #bull(): Bull.Queue<TokenData> {
     if (this.#queue !== undefined) return this.#queue;
-    const { connections, prefix, name, onTrouble } = this.#options;
+    const { connections, prefix, name, onTrouble, lockMs = LOCK_MS, stalledCheckMs = STALLED_CHECK_MS } = this.#options;
     const queue = new Bull<TokenData>(name, {
       prefix,
       createClient: (type) => connections.forBull(type, `${prefix}:${Buffer.from(name).toString("base64")}`),
       settings: {
-        lockDuration: LOCK_MS,
-        stalledInterval: STALLED_CHECK_MS,
+        lockDuration: lockMs,
+        stalledInterval: stalledCheckMs,
         // Never given up: the state says whether its key still waits.
         maxStalledCount: Number.MAX_SAFE_INTEGER,
         retryProcessDelay: RETRY_MS,
