@@ -25,10 +25,12 @@ function pack(folder: string): string {
   return join(folder, tarball);
 }
 
-/** A program that uses both doors; `typeof import` makes the compiler read every declaration behind them. */
+/** A program that uses every door; `typeof import` makes the compiler read every declaration behind them. */
 const consumer = `import * as electorate from "electorate";
+import * as bull from "electorate/queue/bull";
 import * as testing from "electorate/testing";
-const doors: readonly [typeof import("electorate"), typeof import("electorate/testing")] = [electorate, testing];
+type Doors = [typeof import("electorate"), typeof import("electorate/testing"), typeof import("electorate/queue/bull")];
+const doors: Readonly<Doors> = [electorate, testing, bull];
 for (const door of doors) if (Object.keys(door).length === 0) throw new Error("a door of the package exports nothing");
 `;
 

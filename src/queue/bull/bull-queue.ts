@@ -8,6 +8,7 @@ import type { QueueMetrics } from "../metrics.ts";
 import { DEFAULT_TOKEN_BUCKET, TokenBucket } from "../token-bucket.ts";
 import type { Priority, QueueStatistics, WorkQueue } from "../work-queue.ts";
 import { answered } from "./deadline.ts";
+import { Ended } from "./ended.ts";
 import type { Engine } from "./engine.ts";
 import { Outbox } from "./outbox.ts";
 import type { Answer, Operation, ShardState, Token } from "./state.ts";
@@ -64,6 +65,7 @@ export class BullQueue implements WorkQueue {
   readonly #inWork = new Map<string, InWork>();
   readonly #takers = new LinkedList<Taker>();
   readonly #offers = new LinkedList<Offer>();
+  readonly #ended: Ended;
   readonly #closing = new AbortController();
   readonly #receiver = (key: string, token: string): Promise<void> => this.#receive(key, token);
   /** What Redis said last. */
@@ -79,6 +81,7 @@ export class BullQueue implements WorkQueue {
   constructor(options: BullQueueOptions) {
     this.#options = options;
     this.#tokenBucket = new TokenBucket(DEFAULT_TOKEN_BUCKET, options.clock.monotonicMs());
+    this.#ended = new Ended(options.clock, () => this.#sendEnded());
     void this.#live();
   }
 
@@ -89,7 +92,8 @@ export class BullQueue implements WorkQueue {
       depth: known === undefined ? 0 : known.ready + this.#outbox.adds,
       delayed: known?.delayed ?? 0,
       inWork: this.#inWork.size,
-      oldestAgeMs: oldestMs === undefined ? 0 : Math.max(0, this.#options.clock.wallMs() - oldestMs),
+      oldestAgeMs:
+        oldestMs === undefined || known?.ready === 0 ? 0 : Math.max(0, this.#options.clock.wallMs() - oldestMs),
     };
   }
 
@@ -152,6 +156,7 @@ export class BullQueue implements WorkQueue {
     for (let taker = this.#takers.takeFirst(); taker !== undefined; taker = this.#takers.takeFirst()) taker(undefined);
     for (let offer = this.#offers.takeFirst(); offer !== undefined; offer = this.#offers.takeFirst())
       offer.refuse(new Error("the term that took this job has ended"));
+    this.#sendEnded();
     // Bull need not wait for handlers: the state says which keys are in work.
     for (const { release } of this.#inWork.values()) release();
     metrics.forgetDepth();
@@ -177,6 +182,8 @@ export class BullQueue implements WorkQueue {
   }
 
   #send(operation: Operation, performed?: () => void): void {
+    // What is added after its work has ended must not be taken for added in work.
+    if (operation.name !== "done" && this.#ended.has(operation.key)) this.#sendEnded();
     this.#outbox.push(operation, performed);
     this.#wake();
   }
@@ -188,10 +195,19 @@ export class BullQueue implements WorkQueue {
     this.#inWork.delete(key);
     metrics.finished(clock.monotonicMs() - work.startedMs);
     // A key that is to run again must be in Bull before Bull chooses its next job, or a resync key might go before it.
-    const runsAgain = work.again || how === "return";
-    this.#send({ name: how, key, token: work.token }, runsAgain ? work.release : undefined);
-    if (!runsAgain) work.release();
+    const { token } = work;
+    if (work.again || how === "return") {
+      this.#send({ name: how, key, token }, work.release);
+    } else {
+      this.#ended.add({ key, token });
+      if (this.#closing.signal.aborted) this.#sendEnded();
+      work.release();
+    }
     if (this.#closing.signal.aborted && this.#inWork.size === 0) metrics.forgetWork();
+  }
+
+  #sendEnded(): void {
+    for (const { key, token } of this.#ended.take()) this.#send({ name: "done", key, token });
   }
 
   /** Joins, and serves until it is closed; joins again after every trouble. */
@@ -239,7 +255,7 @@ export class BullQueue implements WorkQueue {
       this.#outbox.acknowledge(batch);
       if (this.#fault !== undefined) throw this.#fault.error;
       if (this.#outbox.size > 0) continue;
-      if (this.#closing.signal.aborted && this.#inWork.size === 0) return;
+      if (this.#closing.signal.aborted && this.#inWork.size === 0 && this.#ended.size === 0) return;
       if (await this.#rest()) await this.#look();
     }
   }
@@ -284,8 +300,8 @@ export class BullQueue implements WorkQueue {
     return tokens.length === 0 ? Promise.resolve() : answered(clock, engine.ask(tokens, clock.wallMs()));
   }
 
-  /** Takes in an answer of the registered epoch; throws for any other. */
-  #believe(answer: Answer): Answer {
+  /** Takes in an answer of the registered epoch; throws for any other. A claim's says nothing of the oldest key. */
+  #believe(answer: Answer, claimed = false): Answer {
     const { term, metrics } = this.#options;
     if (answer.status === "stale") {
       throw new ElectorateError(
@@ -296,7 +312,7 @@ export class BullQueue implements WorkQueue {
     }
     if (answer.status === "lost")
       throw new ElectorateError("server-error", `Redis has lost the state of shard ${term.shard}; it is built anew`);
-    this.#known = answer;
+    this.#known = { ...answer, oldestMs: claimed ? this.#known?.oldestMs : answer.oldestMs };
     if (answer.added > 0) metrics.added(answer.added);
     if (!this.#closing.signal.aborted) metrics.showDepth(answer.ready);
     return answer;
@@ -305,14 +321,18 @@ export class BullQueue implements WorkQueue {
   /** A job of Bull: waits until somebody wants a key, and is active until that key is done. A rejection puts it back. */
   async #receive(key: string, token: string): Promise<void> {
     const taker = await this.#offered();
+    const ended = this.#ended.take();
     try {
-      const answer = this.#believe(await this.#options.state.claim(key, token));
+      const answer = this.#believe(await this.#options.state.claim(key, token, ended), true);
+      for (const work of answer.tokens) this.#send({ name: "done", key: work.key, token: work.token });
+      if (answer.verdict === "again") this.add(key);
       if (answer.verdict === "run") {
         this.#observeWait(answer);
         await this.#handOut(key, token, taker);
         return;
       }
     } catch (error) {
+      for (const work of ended) this.#send({ name: "done", key: work.key, token: work.token });
       // No more claims before this is cleared up, or Bull would bring the same jobs again and again.
       this.doubt(error);
       this.#welcome(taker);

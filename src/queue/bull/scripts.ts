@@ -202,37 +202,72 @@ end
 return answer(status, registered)
 `;
 
-/** Takes the key `ARGV[4]` into work for its token `ARGV[5]`. Verdict: `run`, or `pass` for a token that no entry names. */
-const CLAIM = `${STATE}
-local status, registered = standing()
-if status ~= 'ok' then return answer(status, registered) end
-local key, token = ARGV[4], ARGV[5]
-local sinceMs
-local entry = redis.call('HGET', entries, 'r' .. key)
-local waiting = redis.call('HGET', entries, 'd' .. key)
-if entry and parts(entry) == token then
-  sinceMs = redis.call('ZSCORE', ready, key)
-elseif waiting and parts(waiting) == token then
-  local _, priority = parts(waiting)
-  sinceMs = redis.call('ZSCORE', delayed, key)
-  undelay(key, token)
-  waiting = false
-  if redis.call('HEXISTS', working, key) == 1 then
-    enqueue(key, priority)
-    return answer(status, registered, 'pass')
+/**
+ * Takes the key `ARGV[4]` into work for its token `ARGV[5]`, after it has ended the work of the keys and tokens in `ARGV[6...]`. Verdict:
+ * `run`, or `pass` for a token that no entry names, or `again` for one of a delay whose key is in work now. Ended work whose key was added
+ * again is left to `apply`, and answered in the place of jobs, with the priority `r` and no moment.
+ *
+ * It runs for every key, so it stands alone, asks for no more than it needs, and keeps the numbers of `meta` by counting.
+ */
+const CLAIM = `
+local meta, ready, delayed, entries, working, failures, active, later = unpack(KEYS)
+local epoch, nowMs, base, key, token = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], ARGV[5]
+local known = redis.call('HMGET', meta, 'epoch', 'ready', 'delayed', 'working')
+local registered = known[1] or ''
+if registered ~= epoch then
+  local isNewer = #registered > #epoch or (#registered == #epoch and registered > epoch)
+  return { isNewer and 'stale' or 'lost', registered, '', '', '0', '0', '', '0' }
+end
+local counts = { ready = tonumber(known[2]), delayed = tonumber(known[3]), working = tonumber(known[4]) }
+local left = {}
+for at = 6, #ARGV, 2 do
+  local work = redis.call('HGET', working, ARGV[at])
+  if work == ARGV[at + 1] .. ':' then
+    counts.working = counts.working - redis.call('HDEL', working, ARGV[at])
+  elseif work then
+    left[#left + 1] = at
   end
-  if not entry then added = added + 1 end
-else
-  return answer(status, registered, 'pass')
 end
-withdraw(key)
-if waiting then
-  local other, _, retry = parts(waiting)
+
+local function undelay(number)
+  counts.delayed = counts.delayed - redis.call('ZREM', delayed, key)
+  redis.call('HDEL', entries, 'd' .. key)
+  if redis.call('ZREM', later, 't' .. number) == 1 then redis.call('DEL', base .. 't' .. number) end
+end
+
+local verdict, sinceMs, added = 'pass', '', 0
+local both = redis.call('HMGET', entries, 'r' .. key, 'd' .. key)
+local waiting = both[1] and string.match(both[1], '^%d+')
+local due, retry = nil, nil
+if both[2] then due, retry = string.match(both[2], '^(%d+):%a:(%d)$') end
+if waiting == token then
+  verdict, sinceMs = 'run', redis.call('ZSCORE', ready, key)
   -- This run is the retry that was waited for, or comes after the moment that was asked for.
-  if retry == '1' or tonumber(redis.call('ZSCORE', delayed, key)) <= nowMs then undelay(key, other) end
+  if due and (retry == '1' or tonumber(redis.call('ZSCORE', delayed, key)) <= nowMs) then undelay(due) end
+elseif due == token then
+  if redis.call('HEXISTS', working, key) == 1 then
+    verdict = 'again'
+  else
+    verdict, sinceMs, added = 'run', redis.call('ZSCORE', delayed, key), waiting and 0 or 1
+  end
+  undelay(due)
 end
-redis.call('HSET', working, key, token .. ':')
-return answer(status, registered, 'run', sinceMs)
+if verdict == 'run' then
+  if waiting then
+    counts.ready = counts.ready - redis.call('ZREM', ready, key)
+    redis.call('HDEL', entries, 'r' .. key)
+  end
+  counts.working = counts.working + redis.call('HSET', working, key, token .. ':')
+end
+redis.call('HSET', meta, 'ready', counts.ready, 'delayed', counts.delayed, 'working', counts.working)
+local reply = { 'ok', registered, verdict, sinceMs, tostring(counts.ready), tostring(counts.delayed), '', tostring(added) }
+for _, at in ipairs(left) do
+  reply[#reply + 1] = ARGV[at + 1]
+  reply[#reply + 1] = ARGV[at]
+  reply[#reply + 1] = 'r'
+  reply[#reply + 1] = ''
+end
+return reply
 `;
 
 /**

@@ -51,6 +51,12 @@ export type Operation =
   | { readonly name: "done" | "return"; readonly key: string; readonly token: string }
   | { readonly name: "failures"; readonly key: string; readonly failures: number };
 
+/** Work that was begun with a token. */
+export interface EndedWork {
+  readonly key: string;
+  readonly token: string;
+}
+
 const LETTERS: Readonly<Record<Priority, string>> = { fresh: "f", resync: "r" };
 
 const DIGESTS = new Map<ScriptName, string>();
@@ -81,8 +87,12 @@ export class ShardState {
     return this.#run("apply", operations.flatMap(argumentsOf));
   }
 
-  claim(key: string, token: string): Promise<Answer> {
-    return this.#run("claim", [key, token]);
+  /**
+   * Takes a key into work for its token, and ends other work on the way. Verdict: `run`; `pass` when the token is not valid; `again` when a
+   * delay has ended whose key is in work, to be added again. `tokens` is ended work that must be ended by `apply`, not jobs.
+   */
+  claim(key: string, token: string, ended: readonly EndedWork[]): Promise<Answer> {
+    return this.#run("claim", [key, token, ...ended.flatMap((work) => [work.key, work.token])]);
   }
 
   /** Gives entries whose job is gone (or all of them) a job again, a page at a time; `verdict` is the next cursor. */

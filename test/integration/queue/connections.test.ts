@@ -12,7 +12,7 @@ const BOUND_MS = 40_000;
 
 describe("a Redis that is not one open port", () => {
   let folder: string;
-  let ended: (() => Promise<void> | void)[] = [];
+  let ended: (() => unknown)[] = [];
 
   beforeEach((context) => {
     ended = [];

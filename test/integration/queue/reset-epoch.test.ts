@@ -14,7 +14,7 @@ const MAIN = fileURLToPath(new URL("../../../src/cli/main.ts", import.meta.url))
 const BOUND_MS = 20_000;
 
 describe("electorate queue reset-epoch", () => {
-  let ended: (() => Promise<unknown> | void)[] = [];
+  let ended: (() => unknown)[] = [];
 
   beforeEach((context) => {
     ended = [];

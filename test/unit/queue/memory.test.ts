@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
 import { silentTelemetry } from "../../../src/runtime/telemetry.ts";
 import { open } from "./queue-world.ts";
@@ -25,6 +27,28 @@ describe("a closed queue", () => {
     await clock.advance(10_000);
     expect(queue.statistics).toEqual({ depth: 0, delayed: 0, inWork: 0, oldestAgeMs: 0 });
     expect(clock.pendingTimers).toBe(0);
+  });
+});
+
+describe("1,000,000 keys", () => {
+  it("cost more than their entries while they wait, or anything once they are done", { timeout: 60_000 }, async () => {
+    setFlagsFromString("--expose-gc");
+    const collect = runInNewContext("gc") as () => void;
+    const heapBytes = (): number => {
+      collect();
+      return process.memoryUsage().heapUsed;
+    };
+    const count = 1_000_000;
+    const { queue } = open({ meter: silentTelemetry.meter });
+    const keys = Array.from({ length: count }, (_, index) => `namespace-${index % 10}/object-${index}`);
+    const emptyBytes = heapBytes();
+    for (const key of keys) queue.add(key, "resync");
+    for (const key of keys) queue.add(key, "resync");
+    expect(queue.statistics.depth).toBe(count);
+    expect((heapBytes() - emptyBytes) / count).toBeLessThan(300);
+    for (let taken = 0; taken < count; taken++) queue.done((await queue.take()) ?? "");
+    expect(queue.statistics).toMatchObject({ depth: 0, inWork: 0 });
+    expect((heapBytes() - emptyBytes) / count).toBeLessThan(20);
   });
 });
 
