@@ -233,10 +233,11 @@ export class BullQueue implements WorkQueue {
   }
 
   async #join(again: boolean): Promise<void> {
-    const { state, term } = this.#options;
+    const { state, term, engine, clock } = this.#options;
     if (!term.admits()) throw new ElectorateError("gate-closed", `the gate of shard ${term.shard} is closed`);
     const held = [...this.#inWork].map(([key, { token }]) => [key, token] as const);
     const answer = this.#believe(await state.register(held));
+    await answered(clock, engine.listen());
     this.#backOff.restore(await state.failures());
     await this.#ask(answer.tokens);
     if (this.#closing.signal.aborted) return;
@@ -394,7 +395,6 @@ export class BullQueue implements WorkQueue {
   }
 
   #observeWait({ sinceMs }: Answer): void {
-    const { clock, metrics } = this.#options;
-    if (sinceMs !== undefined) metrics.taken(Math.max(0, clock.wallMs() - sinceMs));
+    if (sinceMs !== undefined) this.#options.metrics.taken(Math.max(0, this.#options.clock.wallMs() - sinceMs));
   }
 }

@@ -1,3 +1,4 @@
+import { sleep } from "../../runtime/clock.ts";
 import { ElectorateError, hasCode, messageOf } from "../../runtime/errors.ts";
 import type { QueueDriver, QueueReplica, QueueTerm, ShardQueues } from "../driver.ts";
 import { QueueMetrics } from "../metrics.ts";
@@ -90,6 +91,9 @@ export async function resetEpoch(options: BullOptions, shard: ResetEpochOptions)
   }
 }
 
+/** Bull takes half a second, and much longer without a Redis; whatever it would still do is done by the next owner. */
+const CLOSE_MS = 1_000;
+
 class BullQueues implements ShardQueues {
   readonly #replica: QueueReplica;
   readonly #prefix: string;
@@ -137,7 +141,8 @@ class BullQueues implements ShardQueues {
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#engines.values()].map((engine) => engine.close()));
+    const closed = Promise.all([...this.#engines.values()].map((engine) => engine.close()));
+    await Promise.race([closed, sleep(this.#replica.clock, CLOSE_MS)]);
     this.#connections.close();
   }
 

@@ -71,6 +71,12 @@ export class Engine {
     this.#then(() => this.#bull().pause(true, true));
   }
 
+  /** Listens for what Bull listens for, so that a user who may not is found out here: Bull would only never bring a job. */
+  async listen(): Promise<void> {
+    const { connections, prefix, name } = this.#options;
+    await connections.forBull("subscriber", name).subscribe(`${prefix}:${name}:delayed`);
+  }
+
   /** Gives Bull jobs; those that it has already stay one. Rejects unless it has all of them. */
   async ask(tokens: readonly Token[], nowMs: number): Promise<void> {
     const jobs = tokens.map(({ token, key, priority, dueMs }) => ({

@@ -55,16 +55,20 @@ describe("a Redis that is not one open port", () => {
     await until("trouble", BOUND_MS, () => replica.queues.problem !== undefined);
     writeFileSync(passwordFile, "second\n");
     queue.add("default/b");
-    expect(await queue.take()).toBe("default/b");
+    // The end of the work on the first key may have been lost with the connection.
+    for (let key = await queue.take(); key !== "default/b"; key = await queue.take()) queue.done(key ?? "");
   });
 
-  it("has a user who may touch no key of ours, and nobody says so", async () => {
+  it.each([
+    ["touch no key of ours", ["~other:*", "&*"]],
+    ["not listen", ["~electorate:*", "resetchannels"]],
+  ])("has a user who may %s, and nobody says so", async (_what, rules) => {
     const server = await redis();
-    await server.client().acl("SETUSER", "shop", "on", ">first", "~other:*", "&*", "+@all");
+    await server.client().acl("SETUSER", "shop", "on", ">first", "+@all", ...rules);
     const passwordFile = join(folder, "password");
     writeFileSync(passwordFile, "first");
     const replica = await connected({ addresses: [server.address], username: "shop", passwordFile });
-    replica.open("100");
+    replica.open("100").add("default/a");
     await until("trouble", BOUND_MS, () => /NOPERM|permission/i.test(replica.queues.problem ?? ""));
   });
 
