@@ -50,6 +50,8 @@ export class RedisServer {
   readonly #options: RedisServerOptions;
   readonly #directory = mkdtempSync(join(tmpdir(), "electorate-redis-"));
   #process: ChildProcess | undefined;
+  /** A small shell that kills the server when this process is gone, whatever ended it. */
+  #leash: ChildProcess | undefined;
   readonly #clients: Redis[] = [];
 
   private constructor(port: number, options: RedisServerOptions) {
@@ -83,6 +85,13 @@ export class RedisServer {
   async restart(): Promise<void> {
     await this.kill();
     this.#process = spawn("redis-server", this.#arguments(), { stdio: "ignore" });
+    const pid = String(this.#process.pid);
+    const script = 'trap "" INT TERM HUP; read -r _; kill -9 "$1"';
+    this.#leash = spawn("/bin/sh", ["-c", script, "leash", pid], {
+      detached: true,
+      stdio: ["pipe", "ignore", "ignore"],
+    });
+    this.#leash.unref();
     const probe = this.client();
     await until(`redis-server on port ${this.port}`, BOUND_MS, async () => {
       const answer = await probe.ping().catch((error: unknown) => String(error));
@@ -113,6 +122,8 @@ export class RedisServer {
   async kill(): Promise<void> {
     const child = this.#process;
     this.#process = undefined;
+    // Only while the id is still of this child may the shell be there: afterwards it could be anybody's.
+    this.#leash?.kill("SIGKILL");
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
     child.kill("SIGKILL");
     await once(child, "exit");
