@@ -226,7 +226,10 @@ describe("from one way to the other (section 5)", () => {
     expect(toShard.identityDies().expects("leading").validForMs).toBe(V - 1_000);
     const toMember = converting("per-member");
     toMember.succeeds();
-    toMember.advances(V - 200).memberEchoes().advances(V - 500);
+    toMember
+      .advances(V - 200)
+      .memberEchoes()
+      .advances(V - 500);
     expect(toMember.expects("leading").validForMs).toBe(500);
   });
 
