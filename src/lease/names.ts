@@ -104,6 +104,11 @@ export function memberLeaseNameOf(coordinator: string, identity: string): string
   return uuid === undefined ? undefined : memberLeaseName(coordinator, uuid);
 }
 
+/** True for what a member may be called: `<name>_<uuid>`. */
+export function isIdentity(text: string): boolean {
+  return uuidOf(text) !== undefined;
+}
+
 /** True when a Lease of that name, of whatever coordinator, is the member Lease of `identity`. */
 export function isMemberLeaseOf(leaseName: string, identity: string): boolean {
   const uuid = uuidOf(identity);
