@@ -230,7 +230,9 @@ export class Campaign {
       const before = versionOf(contender.elector);
       contender.dispatch({ type: "seen", version, channel });
       if (before?.record.holder !== version.record.holder) this.#targets.note("holder");
-      if (wasWaitedOut(before, version)) this.#targets.expired(contender.shard, before.record.holder);
+      if (wasWaitedOut(before, version) && this.#isMember(version.record.holder)) {
+        this.#targets.expired(contender.shard, before.record.holder);
+      }
       this.#lookAt(contender);
       this.#targets.notePin(contender.shard, pinOf(version));
       this.#mind(contender.shard.resource, version.name, contender.elector.observation);
@@ -239,6 +241,11 @@ export class Campaign {
     const resource = this.#resourceOf(version);
     if (resource === undefined) return;
     this.#mind(resource, version.name, this.#others.observe(version, resource, this.#arrival(channel)));
+  }
+
+  #isMember(identity: string): boolean {
+    const { roster, clock } = this.#options;
+    return liveIdentities(roster(), clock.monotonicMs()).has(identity);
   }
 
   /** The resource of a Lease that is none of our shards, if it is a shard of one of ours. */

@@ -103,7 +103,10 @@ function learnGone(elector: Elector, { holder, proven }: Gone, { now }: ElectorC
   }
   // Only of a version that the watch has come to: before, a member that joined meanwhile would look like one that is gone.
   const shown = elector.echoed !== "" && compareResourceVersions(elector.echoed, version.resourceVersion) >= 0;
-  return shown ? { ...elector, observation: observeGone(observation) } : elector;
+  if (!shown) return elector;
+  // Its record may be old: whoever comes after the first waits from now on, not from then.
+  const heldUntilMs = Math.max(observation.heldUntilMs, now.monotonicMs);
+  return { ...elector, observation: { ...observeGone(observation), heldUntilMs } };
 }
 
 /**

@@ -110,10 +110,18 @@ export function isLive(member: Member, monotonicMs: number): boolean {
   return monotonicMs < member.liveUntilMs;
 }
 
-/** How the plan deals with it: a member that is asked to drain gives everything away, although it runs on. */
-export function planStateOf({ state, intent }: Pick<Member, "state" | "intent">): "ready" | "cordoned" | "draining" {
+/**
+ * How the plan deals with it: a member that is asked to drain gives everything away, although it runs on. One whose Lease does not name
+ * it any more was edited, and may be dead: it is waited for, but given nothing.
+ */
+export function planStateOf({
+  state,
+  intent,
+  identity,
+  lease,
+}: Pick<Member, "state" | "intent" | "identity" | "lease">): "ready" | "cordoned" | "draining" {
   if (state === "draining" || intent === "drain") return "draining";
-  return intent === "cordon" ? "cordoned" : "ready";
+  return intent === "cordon" || lease.record.holder !== identity ? "cordoned" : "ready";
 }
 
 export function liveIdentities(roster: Roster, monotonicMs: number): ReadonlySet<string> {

@@ -7,6 +7,7 @@ import {
   keepMembers,
   nextExpiryMs,
   observeMember,
+  planStateOf,
   type Roster,
   standingOf,
 } from "../../../src/membership/roster.ts";
@@ -155,5 +156,15 @@ describe("members, as one replica sees them (section 6)", () => {
     expect(only(asked)).toMatchObject({ state: "ready", intent: "cordon" });
     expect(standingOf(asked, 4_000)).not.toBe(standingOf(renewed, 4_000));
     expect(standingOf(renewed, 40_000)).not.toBe(standingOf(renewed, 2_000));
+  });
+});
+
+describe("how the plan deals with a member", () => {
+  const seen = (spec: object) => only(observeMember(EMPTY_ROSTER, memberLease(5, { spec }), "watch", 0, L));
+
+  it("shards are given to a member whose Lease somebody has emptied or given to another: nobody renews it", () => {
+    expect(planStateOf(seen({}))).toBe("ready");
+    expect(planStateOf(seen({ holderIdentity: "" }))).toBe("cordoned");
+    expect(planStateOf(seen({ holderIdentity: "pod_b" }))).toBe("cordoned");
   });
 });
