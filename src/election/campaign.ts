@@ -19,7 +19,7 @@ import { Absences } from "./absences.ts";
 import { Claims } from "./claims.ts";
 import { Contender, type ContenderContext, type LifeOf } from "./contender.ts";
 import { type Deaths, type HeldLease, heldByOther, wasWaitedOut } from "./deaths.ts";
-import { type Elector, type Standing, type Target, versionOf } from "./elector.ts";
+import { type Elector, type Standing, versionOf } from "./elector.ts";
 import { KeyMaps } from "./key-maps.ts";
 import { Moves } from "./moves.ts";
 import {
@@ -85,18 +85,19 @@ export class Campaign {
         log: options.telemetry.log,
         announce: (event) => options.announce?.(event),
       }),
-      planned: () => this.poke(),
+      planned: (isNew) => this.#follow(isNew),
     });
     this.#moves = new Moves({
       retryPeriodMs: options.timings.retryPeriodMs,
+      clock: options.clock,
       targets: this.#targets,
-      contenders: () => this.contenders,
     });
     const shared: ContenderContext = {
       ...options,
       standingOf: (...about) => this.#standingOf(...about),
       changed: (contender) => {
         this.#claims.note(contender);
+        this.#moves.note(contender);
         options.changed();
       },
     };
@@ -143,6 +144,18 @@ export class Campaign {
     this.#armHorizon();
   }
 
+  /** There is a new plan: whoever it says something new of looks again, and what is to go from here goes in turn. */
+  #follow(isNew: (shard: Shard) => boolean): void {
+    const waiting: Contender[] = [];
+    for (const contender of this.#contenders.values()) {
+      const { shard, elector } = contender;
+      const stays = this.#targets.wantedFor(shard) === this.#options.identity && !this.#leaving;
+      if (elector.phase.name === "leading" && !stays) waiting.push(contender);
+      else if (isNew(shard)) contender.dispatch({ type: "tick" });
+    }
+    this.#moves.offer(waiting);
+  }
+
   /** Leases that stand by our member Lease stand longer, or no longer. */
   extended(): void {
     for (const contender of this.#contenders.values()) {
@@ -160,6 +173,7 @@ export class Campaign {
   /** From now on everything is drained and released, and nothing is taken. */
   leave(): void {
     this.#leaving = true;
+    this.#moves.leave();
     // Whom each shard goes to must be known before the first of them is drained: one without a target is released.
     this.#targets.leave();
     this.poke();
@@ -169,6 +183,7 @@ export class Campaign {
   stop(): void {
     this.#timer?.cancel();
     this.#targets.stop();
+    this.#moves.stop();
     for (const contender of this.#contenders.values()) contender.stop();
   }
 
@@ -176,6 +191,7 @@ export class Campaign {
   abandon(reason: string): void {
     this.#timer?.cancel();
     this.#targets.stop();
+    this.#moves.stop();
     for (const contender of this.#contenders.values()) contender.abandon(reason);
   }
 
@@ -229,18 +245,19 @@ export class Campaign {
     if (contender !== undefined) {
       const before = versionOf(contender.elector);
       contender.dispatch({ type: "seen", version, channel });
-      if (before?.record.holder !== version.record.holder) this.#targets.note("holder");
+      if (before?.record.holder !== version.record.holder)
+        this.#targets.noteHolder(contender.shard, version.record.holder);
       if (wasWaitedOut(before, version) && this.#isMember(version.record.holder)) {
         this.#targets.expired(contender.shard, before.record.holder);
       }
       this.#lookAt(contender);
       this.#targets.notePin(contender.shard, pinOf(version));
-      this.#mind(contender.shard.resource, version.name, contender.elector.observation);
+      this.#mind(contender.shard.resource, version.name, contender.elector.observation, channel);
       return;
     }
     const resource = this.#resourceOf(version);
     if (resource === undefined) return;
-    this.#mind(resource, version.name, this.#others.observe(version, resource, this.#arrival(channel)));
+    this.#mind(resource, version.name, this.#others.observe(version, resource, this.#arrival(channel)), channel);
   }
 
   #isMember(identity: string): boolean {
@@ -258,19 +275,20 @@ export class Campaign {
     if (contender !== undefined) {
       contender.dispatch({ type: "absent", channel, firstInstall });
       this.#targets.notePin(contender.shard, undefined);
-      this.#mind(contender.shard.resource, leaseName, contender.elector.observation);
+      this.#mind(contender.shard.resource, leaseName, contender.elector.observation, channel);
       return;
     }
     const other = this.#others.forget(leaseName);
     if (other === undefined) return;
-    this.#mind(other.resource, leaseName, observeAbsence(false, this.#arrival(channel)));
+    this.#mind(other.resource, leaseName, observeAbsence(false, this.#arrival(channel)), channel);
   }
 
   /** Keeps the resource's key maps; others than ours concern every contender of the resource. */
-  #mind(resource: string, leaseName: string, observation: Observation): void {
+  #mind(resource: string, leaseName: string, observation: Observation, channel: "watch" | "list"): void {
     const keyMaps = this.#keyMaps.get(resource);
     if (keyMaps === undefined) return;
-    if (!keyMaps.observe(leaseName, observation)) return;
+    // After a list everybody looks again anyway, once for all of its Leases.
+    if (!keyMaps.observe(leaseName, observation) || channel === "list") return;
     for (const contender of this.#contenders.values()) {
       if (contender.shard.resource === resource) contender.dispatch({ type: "tick" });
     }
@@ -349,7 +367,8 @@ export class Campaign {
       contends: leads || this.#mayContend(shard, holder, now.monotonicMs),
       mayClaim: this.#claims.mayClaim,
       mayOpen: (keyMaps?.freeFromMs(now.monotonicMs) ?? Number.NEGATIVE_INFINITY) <= now.monotonicMs,
-      target: this.#targetOf(shard, elector, now),
+      mayDrain: this.#moves.mayDrain,
+      target: this.#moves.targetFor(shard, elector, now.monotonicMs),
       rankDelayMs: turn * rankStepMs(timings.retryPeriodMs),
       // Asked for only when a Lease is missing.
       get absenceMs() {
@@ -364,17 +383,20 @@ export class Campaign {
     return renewal === "per-shard" || memberValidUntilMs() > Number.NEGATIVE_INFINITY;
   }
 
-  /** Whom to hand a shard to; who leaves hands over everything at once. */
-  #targetOf(shard: Shard, elector: Elector, now: Instant): Target | undefined {
-    if (this.#leaving) return this.#targets.targetFor(shard);
-    return this.#moves.targetFor(shard, elector, now.monotonicMs);
-  }
-
   #arrival(channel: "watch" | "list"): Arrival {
     const monotonicMs = this.#options.clock.monotonicMs();
     const { durationMs } = this.#options.timings;
     const { identity } = this.#options;
-    return { channel, monotonicMs, identity, leaseDurationMs: durationMs, absenceMs: this.#absenceMs(monotonicMs) };
+    const absenceMs = (): number => this.#absenceMs(monotonicMs);
+    return {
+      channel,
+      monotonicMs,
+      identity,
+      leaseDurationMs: durationMs,
+      get absenceMs() {
+        return absenceMs();
+      },
+    };
   }
 
   #isHeldUnderOurs({ resource, keyMap }: Shard, monotonicMs: number): boolean {

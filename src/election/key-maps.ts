@@ -12,6 +12,8 @@ export class KeyMaps {
   readonly #ours: string;
   /** Lease name to the monotonic time until which its holder under another map may act. */
   readonly #othersUntilMs = new Map<string, number>();
+  /** Of those times the earliest and the latest: asked for at every step of every shard, while hundreds of Leases may be waited out. */
+  #bounds: { readonly soonestMs: number; readonly latestMs: number } | undefined;
   /** Lease name to the key map that it carried last. */
   readonly #lastMaps = new Map<string, string>();
 
@@ -23,7 +25,9 @@ export class KeyMaps {
   observe(leaseName: string, observation: Observation): boolean {
     const untilMs = this.#othersUntilMs.get(leaseName);
     this.#take(leaseName, observation);
-    return this.#othersUntilMs.get(leaseName) !== untilMs;
+    const isNew = this.#othersUntilMs.get(leaseName) !== untilMs;
+    if (isNew) this.#bounds = undefined;
+    return isNew;
   }
 
   #take(leaseName: string, observation: Observation): void {
@@ -68,12 +72,22 @@ export class KeyMaps {
 
   /** Monotonic time from which on no Lease is held under another map, as far as is known now. */
   freeFromMs(monotonicMs: number): number {
-    let freeMs = Number.NEGATIVE_INFINITY;
+    if (this.#bounds === undefined || this.#bounds.soonestMs <= monotonicMs) this.#bounds = this.#sweep(monotonicMs);
+    return this.#bounds.latestMs;
+  }
+
+  /** Forgets what has been waited out. */
+  #sweep(monotonicMs: number): { readonly soonestMs: number; readonly latestMs: number } {
+    let soonestMs = Number.POSITIVE_INFINITY;
+    let latestMs = Number.NEGATIVE_INFINITY;
     for (const [leaseName, untilMs] of this.#othersUntilMs) {
       if (untilMs <= monotonicMs) this.#othersUntilMs.delete(leaseName);
-      else freeMs = Math.max(freeMs, untilMs);
+      else {
+        soonestMs = Math.min(soonestMs, untilMs);
+        latestMs = Math.max(latestMs, untilMs);
+      }
     }
-    return freeMs;
+    return { soonestMs, latestMs };
   }
 
   /**

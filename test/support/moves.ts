@@ -24,7 +24,8 @@ export function movesOf(moments: readonly LeaseMoment[], sinceNs: bigint): Move[
     if (to === "") continue;
     const from = holders.get(name);
     holders.set(name, to);
-    if (from !== undefined && from !== to && ns > sinceNs) moves.push({ lease: name, from: nameOf(from), to: nameOf(to), ns });
+    if (from !== undefined && from !== to && ns > sinceNs)
+      moves.push({ lease: name, from: nameOf(from), to: nameOf(to), ns });
   }
   return moves;
 }

@@ -46,6 +46,7 @@ function situation(live: readonly Member[], changes: Partial<PlanSituation> = {}
     known: new Set(live.map(({ identity }) => identity)),
     shards: SHARDS,
     observationOf: () => undefined,
+    promisedTo: () => undefined,
     isFrozen: false,
     attendance: NOBODY_YET,
     rollout: NO_ROLLOUT,
