@@ -22,15 +22,7 @@ import { type Deaths, type HeldLease, heldByOther, wasWaitedOut } from "./deaths
 import { type Elector, type Standing, versionOf } from "./elector.ts";
 import { KeyMaps } from "./key-maps.ts";
 import { Moves } from "./moves.ts";
-import {
-  type Arrival,
-  isHeldNow,
-  type Observation,
-  observeAbsence,
-  observeVersion,
-  takeableFromMs,
-  UNSEEN,
-} from "./observation.ts";
+import { isHeldNow, type Observation, observeAbsence, observeVersion, takeableFromMs, UNSEEN } from "./observation.ts";
 import { OtherLeases } from "./other-leases.ts";
 import { hasLiveOwner } from "./outages.ts";
 import { PlanNotices } from "./plan-notices.ts";
@@ -76,7 +68,11 @@ export class Campaign {
 
   constructor(options: CampaignOptions) {
     this.#options = options;
-    this.#absences = new Absences(options.timings.durationMs);
+    this.#absences = new Absences({
+      ...options,
+      leaseDurationMs: options.timings.durationMs,
+      contenders: () => this.contenders,
+    });
     this.#targets = new Targets({
       ...options,
       electorOf: ({ leaseName }) => this.#contenders.get(leaseName)?.elector,
@@ -160,7 +156,8 @@ export class Campaign {
   extended(): void {
     for (const contender of this.#contenders.values()) {
       const version = versionOf(contender.elector);
-      if (version !== undefined && renewalOf(version) === "per-member") contender.dispatch({ type: "tick" });
+      if (version?.record.holder !== this.#options.identity || renewalOf(version) === "per-shard") continue;
+      contender.dispatch({ type: "tick" });
     }
   }
 
@@ -232,12 +229,14 @@ export class Campaign {
     if (resource === undefined) return;
     const known =
       this.#contenders.get(version.name)?.elector.observation ?? this.#others.get(version.name)?.observation;
-    this.#keyMaps.get(resource)?.observe(version.name, observeVersion(known ?? UNSEEN, version, this.#arrival("list")));
+    this.#keyMaps
+      .get(resource)
+      ?.observe(version.name, observeVersion(known ?? UNSEEN, version, this.#absences.arrival("list")));
   }
 
   #noteAbsence(leaseName: string, firstInstall: boolean): void {
     const resource = this.#contenders.get(leaseName)?.shard.resource ?? this.#others.get(leaseName)?.resource ?? "";
-    this.#keyMaps.get(resource)?.observe(leaseName, observeAbsence(firstInstall, this.#arrival("list")));
+    this.#keyMaps.get(resource)?.observe(leaseName, observeAbsence(firstInstall, this.#absences.arrival("list")));
   }
 
   #see(version: LeaseVersion, channel: "watch" | "list"): void {
@@ -257,7 +256,12 @@ export class Campaign {
     }
     const resource = this.#resourceOf(version);
     if (resource === undefined) return;
-    this.#mind(resource, version.name, this.#others.observe(version, resource, this.#arrival(channel)), channel);
+    this.#mind(
+      resource,
+      version.name,
+      this.#others.observe(version, resource, this.#absences.arrival(channel)),
+      channel,
+    );
   }
 
   #isMember(identity: string): boolean {
@@ -280,7 +284,7 @@ export class Campaign {
     }
     const other = this.#others.forget(leaseName);
     if (other === undefined) return;
-    this.#mind(other.resource, leaseName, observeAbsence(false, this.#arrival(channel)), channel);
+    this.#mind(other.resource, leaseName, observeAbsence(false, this.#absences.arrival(channel)), channel);
   }
 
   /** Keeps the resource's key maps; others than ours concern every contender of the resource. */
@@ -361,7 +365,7 @@ export class Campaign {
     // Whom the plan names goes first; the others wait their turn, in case it does not come. A holder asks for none of this.
     const rank = leads || wanted === identity ? 0 : rankOf(shard, identity, members, now.monotonicMs, holder);
     const turn = wanted === undefined || wanted === identity ? rank : rank + 2;
-    const absenceMs = (): number => this.#absenceMs(now.monotonicMs);
+    const absenceMs = (): number => this.#absences.waitMs(now.monotonicMs);
     return {
       leaves: this.#leaving,
       contends: leads || this.#mayContend(shard, holder, now.monotonicMs),
@@ -383,35 +387,11 @@ export class Campaign {
     return renewal === "per-shard" || memberValidUntilMs() > Number.NEGATIVE_INFINITY;
   }
 
-  #arrival(channel: "watch" | "list"): Arrival {
-    const monotonicMs = this.#options.clock.monotonicMs();
-    const { durationMs } = this.#options.timings;
-    const { identity } = this.#options;
-    const absenceMs = (): number => this.#absenceMs(monotonicMs);
-    return {
-      channel,
-      monotonicMs,
-      identity,
-      leaseDurationMs: durationMs,
-      get absenceMs() {
-        return absenceMs();
-      },
-    };
-  }
-
   #isHeldUnderOurs({ resource, keyMap }: Shard, monotonicMs: number): boolean {
     for (const { shard, elector } of this.#contenders.values()) {
       if (shard.resource !== resource || !isHeldNow(elector.observation, monotonicMs)) continue;
       if (versionOf(elector)?.annotations[ANNOTATION_KEY_MAP] === keyMap) return true;
     }
     return false;
-  }
-
-  #absenceMs(monotonicMs: number): number {
-    return this.#absences.waitMs(this.#options.roster(), this.#declaredMs(), monotonicMs);
-  }
-
-  *#declaredMs(): Generator<number> {
-    for (const { elector } of this.#contenders.values()) yield versionOf(elector)?.record.durationMs ?? 0;
   }
 }

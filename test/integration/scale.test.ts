@@ -14,7 +14,7 @@ import { until } from "../support/waiting.ts";
 
 const scene = integration();
 
-const TIMEOUT = { timeout: 240_000 };
+const TIMEOUT = { timeout: 400_000 };
 
 /** Keys that are looked at all the time, a few for most shards of one kind. */
 function busyKeys(on: Scene): Promise<string[]> {

@@ -79,11 +79,10 @@ export class Scene {
   /** Waits until `count` member Leases say that their replica knows all its resources. */
   async members(count: number, boundMs = START_BOUND_MS): Promise<void> {
     await until(`${count} members that are ready`, boundMs, async () => {
-      const leases = await leasesOf(this.plane, this.namespace);
-      const ready = leases.filter(({ metadata: { labels, annotations } }) => {
-        const resources = annotations?.["electorate.dev/resources"] ?? "{}";
-        return labels?.["electorate.dev/role"] === "member" && resources !== "{}";
-      });
+      const leases = await leasesOf(this.plane, this.namespace, "electorate.dev/role=member");
+      const ready = leases.filter(
+        ({ metadata: { annotations } }) => (annotations?.["electorate.dev/resources"] ?? "{}") !== "{}",
+      );
       return ready.length >= count;
     });
   }

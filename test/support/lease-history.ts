@@ -100,12 +100,15 @@ export class LeaseHistory {
 
   /** A watcher that reads too slowly, as a busy test may, is dropped by the API server: what it missed is asked for. */
   async #follow(first: NodeJS.ReadableStream): Promise<void> {
-    for (let answer = first; !this.#stopped; answer = await this.#open()) {
+    let answer: NodeJS.ReadableStream | undefined = first;
+    while (!this.#stopped) {
       try {
+        answer ??= await this.#open();
         await this.#read(answer);
       } catch (error) {
         if (!this.#stopped && !isCut(error)) throw error;
       }
+      answer = undefined;
     }
   }
 

@@ -10,15 +10,24 @@ import { gapsSince, spreadText } from "./transitions.ts";
 import { msBetween, until } from "./waiting.ts";
 
 /** Several kinds, because the ring of a thousand buckets takes seconds to build. All of them are empty but the first. */
-export const KINDS = ["configmaps", "secrets", "services", "serviceaccounts"];
+const KINDS = [
+  "configmaps",
+  "secrets",
+  "services",
+  "serviceaccounts",
+  "endpoints",
+  "limitranges",
+  "podtemplates",
+  "resourcequotas",
+];
 
 /** The defaults: a busy machine must not cost a Lease. */
 export const LONG_LEASE = { duration: "15s", renewDeadline: "10s", retryPeriod: "2s" } as const;
 export const LONG_LEASE_MS = 15_000;
 const RETRY_PERIOD_MS = 2_000;
 
-/** For whatever takes a second or two on a machine of its own. */
-export const BOUND_MS = 60_000;
+/** For whatever takes a few seconds on a machine of its own. */
+export const BOUND_MS = 90_000;
 
 export interface Size {
   readonly shards: number;
@@ -42,8 +51,11 @@ export async function startAll(
   const options = optionsOf(size, more);
   on.start(first, options);
   await on.allOwned(size.shards, BOUND_MS);
+  // One rebalance when all are there, instead of one for each that comes.
+  await on.ask("freeze");
   for (const name of others) on.start(name, options);
   await on.members(others.length + 1, BOUND_MS);
+  await on.ask("unfreeze");
   await on.balanced(size.shards, BOUND_MS);
   // A shard that has just come is not moved on at once.
   await delay(RETRY_PERIOD_MS);

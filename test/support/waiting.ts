@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 
 const POLL_MS = 20;
 /** A probe that takes long is asked less often: what it looks at needs the machine too. */
-const REST_TIMES = 4;
+const REST_TIMES = 9;
 
 /**
  * Asks `probe` until it answers something other than `undefined` and `false`, and answers that; throws after `boundMs`. `report`
