@@ -1,4 +1,4 @@
-import type { Roster } from "../membership/roster.ts";
+import { ABSURD_MS, type Roster } from "../membership/roster.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Contender } from "./contender.ts";
 import { versionOf } from "./elector-state.ts";
@@ -7,8 +7,6 @@ import type { Arrival } from "./observation.ts";
 /** Durations of a shard Lease up to so long, or up to so many times what members declare, may be meant. */
 const SANE_MS = 120_000;
 const SANE_TIMES = 4;
-/** No member means a Lease of more than this. */
-const ABSURD_MS = 3_600_000;
 
 export interface AbsencesOptions {
   readonly identity: string;

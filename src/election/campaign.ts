@@ -18,8 +18,9 @@ import type { Instant } from "../runtime/gate-clock.ts";
 import { Absences } from "./absences.ts";
 import { Claims } from "./claims.ts";
 import { Contender, type ContenderContext, type LifeOf } from "./contender.ts";
-import { type Deaths, type HeldLease, heldByOther, wasWaitedOut } from "./deaths.ts";
+import { type Deaths, wasWaitedOut } from "./deaths.ts";
 import { type Elector, type Standing, versionOf } from "./elector.ts";
+import { heldByOther, heldLeases } from "./held-leases.ts";
 import { KeyMaps } from "./key-maps.ts";
 import { Moves } from "./moves.ts";
 import { isHeldNow, type Observation, observeAbsence, observeVersion, takeableFromMs, UNSEEN } from "./observation.ts";
@@ -63,6 +64,7 @@ export class Campaign {
   readonly #absences: Absences;
   readonly #claims: Claims;
   #leaving = false;
+  #ended = false;
   #timer: Timer | undefined;
   #horizonMs = Number.POSITIVE_INFINITY;
 
@@ -136,6 +138,7 @@ export class Campaign {
 
   /** Something about members, sources or key maps has changed: every contender looks again. */
   poke(): void {
+    if (this.#ended) return;
     for (const contender of this.#contenders.values()) contender.dispatch({ type: "tick" });
     this.#armHorizon();
   }
@@ -178,18 +181,22 @@ export class Campaign {
 
   /** Ends timers; Leases that still name us are left to expire. */
   stop(): void {
-    this.#timer?.cancel();
-    this.#targets.stop();
-    this.#moves.stop();
+    this.#end();
     for (const contender of this.#contenders.values()) contender.stop();
   }
 
   /** Closes every gate now, without a write. */
   abandon(reason: string): void {
+    this.#end();
+    for (const contender of this.#contenders.values()) contender.abandon(reason);
+  }
+
+  /** Nothing wakes it any more, whoever still tells it something. */
+  #end(): void {
+    this.#ended = true;
     this.#timer?.cancel();
     this.#targets.stop();
     this.#moves.stop();
-    for (const contender of this.#contenders.values()) contender.abandon(reason);
   }
 
   /** Brings the gauges that change with time alone up to date. */
@@ -243,15 +250,15 @@ export class Campaign {
     const contender = this.#contenders.get(version.name);
     if (contender !== undefined) {
       const before = versionOf(contender.elector);
+      const settled = this.#keyMaps.get(contender.shard.resource)?.settle(this.#options.identity, version, before);
       contender.dispatch({ type: "seen", version, channel });
       if (before?.record.holder !== version.record.holder)
         this.#targets.noteHolder(contender.shard, version.record.holder);
-      if (wasWaitedOut(before, version) && this.#isMember(version.record.holder)) {
-        this.#targets.expired(contender.shard, before.record.holder);
-      }
+      if (wasWaitedOut(before, version)) this.#noteWaitedOut(contender.shard, before, version);
       this.#lookAt(contender);
       this.#targets.notePin(contender.shard, pinOf(version));
       this.#mind(contender.shard.resource, version.name, contender.elector.observation, channel);
+      if (settled) this.poke();
       return;
     }
     const resource = this.#resourceOf(version);
@@ -264,9 +271,9 @@ export class Campaign {
     );
   }
 
-  #isMember(identity: string): boolean {
-    const { roster, clock } = this.#options;
-    return liveIdentities(roster(), clock.monotonicMs()).has(identity);
+  #noteWaitedOut(shard: Shard, before: LeaseVersion, now: LeaseVersion): void {
+    const live = liveIdentities(this.#options.roster(), this.#options.clock.monotonicMs());
+    if (live.has(now.record.holder)) this.#targets.expired(shard, before.record.holder);
   }
 
   /** The resource of a Lease that is none of our shards, if it is a shard of one of ours. */
@@ -301,29 +308,27 @@ export class Campaign {
 
   /** Wakes everybody when a member or another key map's holder has run out of time, which no event announces. */
   #armHorizon(): void {
+    if (this.#ended) return;
     const nowMs = this.#options.clock.monotonicMs();
     this.#noteDeaths(nowMs);
     const { deaths, roster, clock } = this.#options;
-    let nextMs = Math.min(nextExpiryMs(roster(), nowMs), deaths.look(this.#held(), nowMs));
+    const freed = new Set<string>();
+    const held = heldLeases(this.#contenders.values(), this.#others, (leaseName, resource, observation) => {
+      if (this.#keyMaps.get(resource)?.observe(leaseName, observation)) freed.add(resource);
+    });
+    let nextMs = Math.min(nextExpiryMs(roster(), nowMs), deaths.look(held, nowMs));
     for (const keyMaps of this.#keyMaps.values()) {
       const freeMs = keyMaps.freeFromMs(nowMs);
       if (freeMs > nowMs) nextMs = Math.min(nextMs, freeMs);
     }
     this.#timer?.cancel();
     this.#horizonMs = nextMs;
-    if (nextMs === Number.POSITIVE_INFINITY) return;
-    this.#timer = clock.timer(Math.max(1, nextMs - nowMs), () => this.poke());
-  }
-
-  /** Leases that others hold. */
-  *#held(): Generator<HeldLease> {
-    for (const contender of this.#contenders.values()) {
-      const held = heldByOther(contender);
-      if (held !== undefined) yield held;
+    if (nextMs < Number.POSITIVE_INFINITY) {
+      this.#timer = clock.timer(Math.max(1, nextMs - nowMs), () => this.poke());
     }
-    yield* this.#others.standing((leaseName, { resource, observation }) => {
-      this.#keyMaps.get(resource)?.observe(leaseName, observation);
-    });
+    for (const contender of this.#contenders.values()) {
+      if (freed.has(contender.shard.resource)) contender.dispatch({ type: "tick" });
+    }
   }
 
   /** A Lease may come to name somebody who is gone already. */
@@ -344,8 +349,10 @@ export class Campaign {
 
   /** What somebody who is asked to take nothing may claim is what names it already. */
   #mayContend(shard: Shard, holder: string, nowMs: number): boolean {
-    const { identity, roster, isWarm } = this.#options;
-    if (!this.#mayBeNamed || !isWarm(shard.resource)) return false;
+    const { identity, roster, isWarm, renewal, memberValidUntilMs } = this.#options;
+    // Who has not joined may stand in no Lease that stands by members: others would take it for somebody who is gone.
+    if (renewal === "per-member" && memberValidUntilMs() === Number.NEGATIVE_INFINITY) return false;
+    if (!isWarm(shard.resource)) return false;
     const members = roster();
     if (holder !== identity && [...members.values()].some((one) => one.identity === identity && one.intent))
       return false;
@@ -379,12 +386,6 @@ export class Campaign {
         return absenceMs();
       },
     };
-  }
-
-  /** What stands by a member Lease names nobody who has not joined: who looks would take it for somebody who is gone. */
-  get #mayBeNamed(): boolean {
-    const { renewal, memberValidUntilMs } = this.#options;
-    return renewal === "per-shard" || memberValidUntilMs() > Number.NEGATIVE_INFINITY;
   }
 
   #isHeldUnderOurs({ resource, keyMap }: Shard, monotonicMs: number): boolean {

@@ -1,7 +1,17 @@
 import { ANNOTATION_KEY_MAP } from "../lease/names.ts";
 import { isHeld, isRelease, type LeaseVersion } from "../lease/record.ts";
 import { isLive, type Member, type Roster } from "../membership/roster.ts";
+import { transferTo } from "./learn.ts";
 import { type Observation, type Sight, takeableFromMs } from "./observation.ts";
+
+interface Block {
+  /** Empty when nobody is named any more. */
+  readonly holder: string;
+  /** Monotonic: until then somebody may act under another map; infinite while a member is that stands for it. */
+  readonly untilMs: number;
+  /** Nothing but that a list did not show the Lease speaks for it. */
+  readonly guessed: boolean;
+}
 
 /**
  * Other key maps of one resource. Two maps cut the keys differently, so that a bucket of one overlaps with several of the other:
@@ -10,12 +20,10 @@ import { type Observation, type Sight, takeableFromMs } from "./observation.ts";
  */
 export class KeyMaps {
   readonly #ours: string;
-  /** Lease name to the monotonic time until which its holder under another map may act. */
-  readonly #othersUntilMs = new Map<string, number>();
-  /** Of those times the earliest and the latest: asked for at every step of every shard, while hundreds of Leases may be waited out. */
+  /** By Lease name: who holds or held it under another map. */
+  readonly #blocks = new Map<string, Block>();
+  /** Of their times the earliest and the latest: asked for at every step of every shard, while hundreds of Leases may be waited out. */
   #bounds: { readonly soonestMs: number; readonly latestMs: number } | undefined;
-  /** Lease name to the key map that it carried last. */
-  readonly #lastMaps = new Map<string, string>();
 
   constructor(ours: string) {
     this.#ours = ours;
@@ -23,11 +31,24 @@ export class KeyMaps {
 
   /** Takes in what was observed of any shard Lease of the resource, ours by name or not; true when that may change who may try or open. */
   observe(leaseName: string, observation: Observation): boolean {
-    const untilMs = this.#othersUntilMs.get(leaseName);
+    const untilMs = this.#blocks.get(leaseName)?.untilMs;
     this.#take(leaseName, observation);
-    const isNew = this.#othersUntilMs.get(leaseName) !== untilMs;
+    const isNew = this.#blocks.get(leaseName)?.untilMs !== untilMs;
     if (isNew) this.#bounds = undefined;
     return isNew;
+  }
+
+  /**
+   * A shard of the resource was handed to us under our own map. Whoever opened it had waited for everybody under another one, and while it is held,
+   * by whomever it is handed on to, nobody can open under another map: what only a list's silence spoke for is settled. True when something was.
+   */
+  settle(identity: string, version: LeaseVersion, known: LeaseVersion | undefined): boolean {
+    if (version.annotations[ANNOTATION_KEY_MAP] !== this.#ours) return false;
+    if (transferTo(identity, version, known) === undefined) return false;
+    const guesses = [...this.#blocks].filter(([, { guessed }]) => guessed);
+    for (const [leaseName] of guesses) this.#blocks.delete(leaseName);
+    this.#bounds = undefined;
+    return guesses.length > 0;
   }
 
   #take(leaseName: string, observation: Observation): void {
@@ -46,28 +67,38 @@ export class KeyMaps {
     }
   }
 
-  /** Gone, but its holder may not know yet. What a list does not show may have been held under any map, what the watch showed only under the last. */
+  /** Gone, but its holder may not know yet. What a list does not show may have been held under any map; the watch has shown whoever was named. */
   #takeAbsence(leaseName: string, { embargoUntilMs }: Observation, sight: Extract<Sight, { type: "absent" }>): void {
-    const last = this.#lastMaps.get(leaseName);
-    const certain = sight.firstInstall || (sight.channel === "watch" && (last === undefined || last === this.#ours));
-    if (!certain) this.#block(leaseName, embargoUntilMs);
+    const known = this.#blocks.get(leaseName);
+    const guessed = sight.channel === "list" && !sight.firstInstall;
+    if (known !== undefined) this.#block(leaseName, "", embargoUntilMs, known.guessed && guessed);
+    else if (guessed) this.#block(leaseName, "", embargoUntilMs, true);
   }
 
   #takeVersion(leaseName: string, observation: Observation, version: LeaseVersion): void {
     const keyMap = version.annotations[ANNOTATION_KEY_MAP];
-    if (keyMap !== undefined) this.#lastMaps.set(leaseName, keyMap);
-    const untilMs = this.#othersUntilMs.get(leaseName);
+    const block = this.#blocks.get(leaseName);
+    const { holder } = version.record;
     if (isRelease(version.record)) {
-      if (untilMs !== undefined) this.#othersUntilMs.set(leaseName, takeableFromMs(observation));
+      if (block !== undefined) this.#blocks.set(leaseName, { ...block, holder, untilMs: takeableFromMs(observation) });
       return;
     }
     // An annotation that somebody took off leaves the last one in force until it has been waited out.
     const other = keyMap !== undefined && keyMap !== this.#ours;
-    if (other && (isHeld(version.record) || untilMs !== undefined)) this.#block(leaseName, takeableFromMs(observation));
+    if (other && (isHeld(version.record) || block !== undefined)) {
+      this.#block(leaseName, holder, takeableFromMs(observation), false);
+    } else if (block?.untilMs === Number.POSITIVE_INFINITY) {
+      // Who stands by its member Lease writes no annotation again. Of one that is not named any more the embargo says how long it may act.
+      const untilMs = holder === block.holder ? takeableFromMs(observation) : observation.embargoUntilMs;
+      this.#block(leaseName, holder, untilMs, false);
+    }
   }
 
-  #block(leaseName: string, untilMs: number): void {
-    this.#othersUntilMs.set(leaseName, Math.max(untilMs, this.#othersUntilMs.get(leaseName) ?? untilMs));
+  /** What was counted stays counted; a holder that stood by its member Lease was not counted yet. */
+  #block(leaseName: string, holder: string, untilMs: number, guessed: boolean): void {
+    const countedMs = this.#blocks.get(leaseName)?.untilMs ?? untilMs;
+    const latestMs = countedMs === Number.POSITIVE_INFINITY ? untilMs : Math.max(untilMs, countedMs);
+    this.#blocks.set(leaseName, { holder, untilMs: latestMs, guessed });
   }
 
   /** Monotonic time from which on no Lease is held under another map, as far as is known now. */
@@ -80,8 +111,8 @@ export class KeyMaps {
   #sweep(monotonicMs: number): { readonly soonestMs: number; readonly latestMs: number } {
     let soonestMs = Number.POSITIVE_INFINITY;
     let latestMs = Number.NEGATIVE_INFINITY;
-    for (const [leaseName, untilMs] of this.#othersUntilMs) {
-      if (untilMs <= monotonicMs) this.#othersUntilMs.delete(leaseName);
+    for (const [leaseName, { untilMs }] of this.#blocks) {
+      if (untilMs <= monotonicMs) this.#blocks.delete(leaseName);
       else {
         soonestMs = Math.min(soonestMs, untilMs);
         latestMs = Math.max(latestMs, untilMs);

@@ -1,9 +1,15 @@
 import { describe, expect, it } from "vitest";
 import { KeyMaps } from "../../../src/election/key-maps.ts";
-import { type Observation, observeAbsence, observeVersion, UNSEEN } from "../../../src/election/observation.ts";
+import {
+  type Observation,
+  observeAbsence,
+  observeGone,
+  observeVersion,
+  UNSEEN,
+} from "../../../src/election/observation.ts";
 import type { LeaseVersion } from "../../../src/lease/record.ts";
 import { EMPTY_ROSTER, observeMember, type Roster } from "../../../src/membership/roster.ts";
-import { L, lease, released } from "../../support/elector-driver.ts";
+import { L, lease, released, transferred, WE } from "../../support/elector-driver.ts";
 
 const OURS = "ring-1/8";
 const OTHERS = "ring-1/16";
@@ -29,9 +35,9 @@ class Watcher {
     return this.keyMaps.observe(name, this.observation);
   }
 
-  misses(atMs: number): boolean {
+  misses(atMs: number, channel: "watch" | "list" = "watch"): boolean {
     this.observation = observeAbsence(false, {
-      channel: "watch",
+      channel,
       identity: "we_u",
       monotonicMs: atMs,
       leaseDurationMs: L,
@@ -39,7 +45,20 @@ class Watcher {
     });
     return this.keyMaps.observe("shop-configmaps-12", this.observation);
   }
+
+  /** Its holder, which stood by its member Lease, is gone. */
+  learnsThatItsHolderIsGone(): boolean {
+    this.observation = observeGone(this.observation);
+    return this.keyMaps.observe("shop-configmaps-12", this.observation);
+  }
 }
+
+const MARK = { "electorate.dev/renewal": "per-member" };
+/** Held by a member Lease, and by no renewal of its own. */
+const standing = (keyMap: string | undefined, version: LeaseVersion): LeaseVersion => {
+  const marked = under(keyMap, version);
+  return { ...marked, annotations: { ...marked.annotations, ...MARK } };
+};
 
 function member(keyMap: string, state = "ready", identity = "r2_uuid"): Roster {
   const annotations = {
@@ -121,10 +140,83 @@ describe("key maps (section 3)", () => {
     expect(keyMaps.isPreferred("configmaps", member(OTHERS), 10, () => true)).toBe(true);
   });
 
+  it("a dead member of the old count, fenced at last, does not block every bucket of the new one for ever", () => {
+    const watcher = new Watcher();
+    watcher.sees(standing(OTHERS, lease({ rv: 10 })), 0);
+    expect(watcher.keyMaps.freeFromMs(60_000)).toBe(Number.POSITIVE_INFINITY);
+    expect(watcher.learnsThatItsHolderIsGone()).toBe(true);
+    expect(watcher.keyMaps.freeFromMs(60_000)).toBe(Number.NEGATIVE_INFINITY);
+  });
+
+  it("one that is deleted, emptied or taken under our map is waited out, and then blocks nobody any more", () => {
+    const [deleted, emptied, taken] = [new Watcher(), new Watcher(), new Watcher()];
+    for (const watcher of [deleted, emptied, taken]) watcher.sees(standing(OTHERS, lease({ rv: 10 })), 0);
+    deleted.misses(1_000);
+    emptied.sees(standing(OTHERS, lease({ rv: 11, holder: "", durationMs: 0 })), 1_000);
+    taken.sees(standing(OURS, lease({ rv: 11, holder: "r3_u3", transitions: 2 })), 1_000);
+    for (const { keyMaps } of [deleted, emptied, taken]) {
+      expect(keyMaps.freeFromMs(1_001)).toBe(L + 1_000);
+      expect(keyMaps.freeFromMs(L + 1_000)).toBe(Number.NEGATIVE_INFINITY);
+    }
+  });
+
+  it("our map, patched onto what stands by a member under another one, does not let that member be overlooked", () => {
+    const watcher = new Watcher();
+    watcher.sees(standing(OTHERS, lease({ rv: 10, renewTime: "2026-01-01T00:00:00.000010Z" })), 0);
+    for (const [index, keyMap] of [OURS, undefined].entries()) {
+      const patched = lease({ rv: 11 + index, renewTime: "2026-01-01T00:00:00.000010Z" });
+      watcher.sees(standing(keyMap, patched), 1_000);
+      expect(watcher.keyMaps.freeFromMs(60_000)).toBe(Number.POSITIVE_INFINITY);
+    }
+  });
+
   it("says when it may have changed who may try, and only then: every contender is woken by it", () => {
     const watcher = new Watcher();
     expect(watcher.sees(under(OURS, lease({ rv: 10 })), 0)).toBe(false);
     expect(watcher.sees(under(OURS, lease({ rv: 11 })), 10)).toBe(false);
     expect(watcher.sees(under(OTHERS, lease({ rv: 12, holder: "r3", transitions: 2 })), 20)).toBe(true);
+  });
+});
+
+describe("a Lease that a list did not show", () => {
+  const known = under(OURS, lease({ rv: 10, holder: "r2_uuid" }));
+  const handed = (keyMap: string, replaced = 10): LeaseVersion => {
+    const version = transferred({ rv: 12, replaced });
+    return { ...version, annotations: { ...version.annotations, "electorate.dev/key-map": keyMap } };
+  };
+
+  it("keeps a shard from opening that was just handed over by somebody who had opened it under the same map", () => {
+    const watcher = new Watcher();
+    watcher.misses(0, "list");
+    expect(watcher.keyMaps.freeFromMs(1)).toBe(L);
+    expect(watcher.keyMaps.settle(WE, handed(OURS), known)).toBe(true);
+    expect(watcher.keyMaps.freeFromMs(1)).toBeLessThan(1);
+  });
+
+  it("counts for nothing after a hand-over that says nothing: under another map, to another member, or repeated", () => {
+    const watcher = new Watcher();
+    watcher.misses(0, "list");
+    expect(watcher.keyMaps.settle(WE, handed(OTHERS), known)).toBe(false);
+    expect(watcher.keyMaps.settle("r3_uuid", handed(OURS), known)).toBe(false);
+    expect(watcher.keyMaps.settle(WE, handed(OURS, 9), known)).toBe(false);
+    expect(watcher.keyMaps.settle(WE, handed(OURS), undefined)).toBe(false);
+    expect(watcher.keyMaps.freeFromMs(1)).toBe(L);
+  });
+
+  it("frees what was seen to be held under another map, because something else was handed over", () => {
+    const watcher = new Watcher();
+    watcher.sees(under(OTHERS, lease({ rv: 3, holder: "r9_uuid" })), 0);
+    watcher.misses(1, "list");
+    watcher.keyMaps.settle(WE, handed(OURS), known);
+    expect(watcher.keyMaps.freeFromMs(2)).toBe(L + 1);
+  });
+
+  it("blocks a resource for a whole duration when a Lease that was let go long ago is cleared away", () => {
+    const watcher = new Watcher();
+    watcher.sees(under(OTHERS, lease({ rv: 3, holder: "r9_uuid" })), 0);
+    watcher.sees(under(OTHERS, released({ rv: 4 })), 5);
+    expect(watcher.keyMaps.freeFromMs(6)).toBeLessThan(6);
+    watcher.misses(7);
+    expect(watcher.keyMaps.freeFromMs(8)).toBeLessThan(8);
   });
 });
