@@ -11,10 +11,13 @@ const MOST_DRAINS = 32;
 /** Idle work ends at once. What takes longer writes nothing meanwhile, and keeps nobody else from writing. */
 const MOMENT_MS = 5;
 
+/** Whatever moves: a shard's contender. */
+export type Mover = Pick<Contender, "elector" | "dispatch">;
+
 export interface MovesOptions {
   readonly retryPeriodMs: number;
   readonly clock: Clock;
-  readonly targets: Targets;
+  readonly targets: Pick<Targets, "targetFor" | "lookAgainIn" | "isCurrent">;
 }
 
 /**
@@ -24,11 +27,11 @@ export interface MovesOptions {
 export class Moves {
   readonly #options: MovesOptions;
   /** Closed a moment ago, or about to be written. */
-  readonly #moving = new Set<Contender>();
+  readonly #moving = new Set<Mover>();
   /** Their work takes its time. */
-  readonly #draining = new Set<Contender>();
+  readonly #draining = new Set<Mover>();
   /** Open, and to go as soon as there is room. */
-  #waiting: Contender[] = [];
+  #waiting: Mover[] = [];
   #leaving = false;
   #timer: Timer | undefined;
 
@@ -51,13 +54,13 @@ export class Moves {
   }
 
   /** Who is to go by the newest plan, in their order. */
-  offer(contenders: Contender[]): void {
-    this.#waiting = contenders.reverse();
+  offer(contenders: readonly Mover[]): void {
+    this.#waiting = contenders.toReversed();
     this.#letMove();
   }
 
   /** Keeps count, and lets the next one go when there is room. */
-  note(contender: Contender): void {
+  note(contender: Mover): void {
     switch (contender.elector.phase.name) {
       case "draining":
         if (!this.#draining.has(contender)) this.#moving.add(contender);
