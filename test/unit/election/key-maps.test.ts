@@ -106,6 +106,15 @@ describe("key maps (section 3)", () => {
     expect(watcher.keyMaps.freeFromMs(1_001)).toBe(L);
   });
 
+  it("of many holders under another map one that lasts longer is overlooked when an earlier one is waited out", () => {
+    const watcher = new Watcher();
+    watcher.sees(under(OTHERS, lease({ rv: 10 })), 0, "shop-configmaps-12");
+    watcher.observation = UNSEEN;
+    watcher.sees(under(OTHERS, lease({ rv: 11 })), 5_000, "shop-configmaps-13");
+    for (const atMs of [1, L, L + 1]) expect(watcher.keyMaps.freeFromMs(atMs)).toBe(L + 5_000);
+    expect(watcher.keyMaps.freeFromMs(L + 5_000)).toBe(Number.NEGATIVE_INFINITY);
+  });
+
   it("an edit that empties the other map's Lease is no release of it", () => {
     const watcher = new Watcher();
     watcher.sees(under(OTHERS, lease({ rv: 10 })), 0);
