@@ -21,10 +21,12 @@ const KINDS = [
   "resourcequotas",
 ];
 
-/** The defaults: a busy machine must not cost a Lease. */
-export const LONG_LEASE = { duration: "15s", renewDeadline: "10s", retryPeriod: "2s" } as const;
-export const LONG_LEASE_MS = 15_000;
-const RETRY_PERIOD_MS = 2_000;
+/** The defaults. */
+export const LEASE = { duration: "15s", renewDeadline: "10s", retryPeriod: "2s" } as const;
+export const LEASE_MS = 15_000;
+/** For more replicas than a small machine has time for: none of them is to lose a Lease for that. */
+export const LONG_LEASE = { duration: "60s", renewDeadline: "40s", retryPeriod: "4s" } as const;
+const LONGEST_RETRY_PERIOD_MS = 4_000;
 
 /** For whatever takes a few seconds on a machine of its own. */
 export const BOUND_MS = 90_000;
@@ -32,12 +34,13 @@ export const BOUND_MS = 90_000;
 export interface Size {
   readonly shards: number;
   readonly renewal: Renewal;
+  readonly lease: typeof LEASE | typeof LONG_LEASE;
 }
 
-export function optionsOf({ shards, renewal }: Size, more: object = {}): Partial<ReplicaOptions> {
+export function optionsOf({ shards, renewal, lease }: Size, more: object = {}): Partial<ReplicaOptions> {
   return {
     resources: KINDS.map((resource) => ({ resource, buckets: shards / KINDS.length, workers: 1 })),
-    configuration: { lease: { ...LONG_LEASE, renewal }, shutdownTimeout: "30s", drainTimeout: "10s", ...more },
+    configuration: { lease: { ...lease, renewal }, shutdownTimeout: "30s", drainTimeout: "10s", ...more },
   };
 }
 
@@ -58,7 +61,7 @@ export async function startAll(
   await on.ask("unfreeze");
   await on.balanced(size.shards, BOUND_MS);
   // A shard that has just come is not moved on at once.
-  await delay(RETRY_PERIOD_MS);
+  await delay(LONGEST_RETRY_PERIOD_MS);
   return options;
 }
 
@@ -91,7 +94,9 @@ export class Rebalance {
     const calledNs = process.hrtime.bigint();
     await until(`${count} shards that nothing happens to`, BOUND_MS, () => {
       const last = this.#on.fleet.transitions().reduce((newest, { ns }) => (ns > newest ? ns : newest), calledNs);
-      return msBetween(last, process.hrtime.bigint()) > 1.5 * RETRY_PERIOD_MS && this.#on.owners().size === count;
+      return (
+        msBetween(last, process.hrtime.bigint()) > 1.1 * LONGEST_RETRY_PERIOD_MS && this.#on.owners().size === count
+      );
     });
   }
 
