@@ -68,6 +68,18 @@ export function lease(described: Described): LeaseVersion {
   });
 }
 
+/** Of a replica that may do everything and is to hand over nothing. */
+export const UNHINDERED: Standing = {
+  leaves: false,
+  contends: true,
+  mayOpen: true,
+  target: undefined,
+  mayClaim: true,
+  mayDrain: true,
+  rankDelayMs: 0,
+  absenceMs: L,
+};
+
 /** The same version, marked to stand by the member Lease of its holder. */
 export function standing(version: LeaseVersion): LeaseVersion {
   return { ...version, annotations: { ...version.annotations, [ANNOTATION_RENEWAL]: "per-member" } };
@@ -112,17 +124,7 @@ export class ElectorDriver {
     const leaseDurationMs = options.durationMs ?? L;
     const quiesceMs = leaseDurationMs / CLOCK_RATIO - V;
     this.#timings = { leaseDurationMs, renewDeadlineMs: V, retryPeriodMs: R, clockRatio: CLOCK_RATIO, quiesceMs };
-    this.standing = {
-      leaves: false,
-      contends: true,
-      mayOpen: true,
-      target: undefined,
-      mayClaim: true,
-      mayDrain: true,
-      rankDelayMs: 0,
-      absenceMs: leaseDurationMs,
-      ...options.standing,
-    };
+    this.standing = { ...UNHINDERED, absenceMs: leaseDurationMs, ...options.standing };
   }
 
   get context(): ElectorContext {

@@ -1,6 +1,6 @@
 /** What a change of a large fleet costs: what the Leases say moved, what the gates say was without an owner, and what the handlers did meanwhile. */
 import { setTimeout as delay } from "node:timers/promises";
-import { type GateTerm, gateTerms } from "../../src/cli/demo/history.ts";
+import { compare, type GateTerm, gateTerms } from "../../src/cli/demo/history.ts";
 import type { Renewal } from "../../src/lease/renewal.ts";
 import { sumOfCounter } from "./control-plane-access.ts";
 import type { Scene } from "./integration.ts";
@@ -93,7 +93,7 @@ export class Rebalance {
   async isOver(count: number): Promise<void> {
     const calledNs = process.hrtime.bigint();
     await until(`${count} shards that nothing happens to`, BOUND_MS, () => {
-      const last = this.#on.fleet.transitions().reduce((newest, { ns }) => (ns > newest ? ns : newest), calledNs);
+      const last = latest([calledNs, ...this.#on.fleet.transitions().map(({ ns }) => ns)]);
       return (
         msBetween(last, process.hrtime.bigint()) > 1.1 * LONGEST_RETRY_PERIOD_MS && this.#on.owners().size === count
       );
@@ -130,11 +130,7 @@ export class Rebalance {
 
   /** From a moment until the last gate opened. */
   doneAfterMs(fromNs: bigint): number {
-    const opened = this.#terms().map(({ openedNs }) => openedNs);
-    return msBetween(
-      fromNs,
-      opened.reduce((last, ns) => (ns > last ? ns : last), fromNs),
-    );
+    return msBetween(fromNs, latest([fromNs, ...this.#terms().map(({ openedNs }) => openedNs)]));
   }
 
   /** How long after a moment each of `shards` was owned again, in milliseconds; infinite for one that is not. */
@@ -180,4 +176,8 @@ export class Rebalance {
   #moved(): ReadonlySet<string> {
     return new Set(this.moves.map(({ lease }) => lease.slice("test-".length)));
   }
+}
+
+function latest(moments: readonly bigint[]): bigint {
+  return moments.toSorted(compare).at(-1) ?? 0n;
 }
