@@ -67,7 +67,11 @@ function member(keyMap: string, state = "ready", identity = "r2_uuid"): Roster {
     "electorate.dev/state": state,
     "electorate.dev/resources": JSON.stringify({ configmaps: keyMap }),
   };
-  const version = { ...lease({ rv: 5, holder: identity }), name: `shop-member-${identity}`, annotations };
+  const version = {
+    ...lease({ rv: 5, holder: identity }),
+    name: `shop-member-${identity.slice(identity.indexOf("_") + 1)}`,
+    annotations,
+  };
   return observeMember(EMPTY_ROSTER, version, "watch", 0, L);
 }
 
