@@ -79,18 +79,6 @@ export function lease(described: Described): LeaseVersion {
   });
 }
 
-/** Of a replica that may do everything and is to hand over nothing. */
-export const UNHINDERED: Standing = {
-  leaves: false,
-  contends: true,
-  mayOpen: true,
-  target: undefined,
-  mayClaim: true,
-  mayDrain: true,
-  rankDelayMs: 0,
-  absenceMs: L,
-};
-
 /** The same version, marked to stand by the member Lease of its holder. */
 export function standing(version: LeaseVersion): LeaseVersion {
   return { ...version, annotations: { ...version.annotations, [ANNOTATION_RENEWAL]: "per-member" } };
