@@ -92,6 +92,16 @@ function handsOf(rebalance: Rebalance, which: "from" | "to"): Record<string, num
   return Object.fromEntries([...hands].map(([name, moves]) => [name, moves.length]));
 }
 
+/**
+ * Everything that moved went to one replica, and made it as full as others. Where shares are no whole numbers, replicas that plan while others
+ * move already may differ in who keeps the odd one.
+ */
+function expectShare(rebalance: Rebalance, name: string, share: number): void {
+  const hands = handsOf(rebalance, "to");
+  expect(Object.keys(hands)).toEqual([name]);
+  expect([Math.floor(share), Math.ceil(share)]).toContain(hands[name]);
+}
+
 /** What moved did so once, and what did not was worked on all the while. */
 function onlyMovedOnce(rebalance: Rebalance): void {
   expect(movedTwice(rebalance.moves)).toEqual([]);
@@ -117,7 +127,7 @@ async function drains(on: Scene, replica: ReplicaProcess, shards: number): Promi
   await back.isOver(shards);
   const least = Math.floor(shards / 10);
   say(`  uncordon: ${back.figures(least)}`);
-  expect(handsOf(back, "to")).toEqual({ [name]: least });
+  expectShare(back, name, shards / 10);
   onlyMovedOnce(back);
 }
 
@@ -163,9 +173,9 @@ async function isFrozen(on: Scene, join: () => ReplicaProcess, shards: number): 
   const thawed = new Rebalance(on);
   expect((await on.ask("unfreeze --wait --timeout 60s")).code).toBe(0);
   await thawed.isOver(shards);
-  const least = Math.floor(shards / 9);
+  const least = Math.floor(shards / 10);
   say(`  unfreeze: ${thawed.figures(least)}`);
-  expect(handsOf(thawed, "to")).toEqual({ [joiner.name]: least });
+  expectShare(thawed, joiner.name, shards / 10);
   onlyMovedOnce(thawed);
 }
 
