@@ -236,14 +236,14 @@ export class Campaign {
     const contender = this.#contenders.get(version.name);
     if (contender !== undefined) {
       const before = versionOf(contender.elector);
+      const settled = this.#keyMaps.get(contender.shard.resource)?.settle(this.#options.identity, version, before);
       contender.dispatch({ type: "seen", version, channel });
       if (before?.record.holder !== version.record.holder) this.#targets.note("holder");
-      if (wasWaitedOut(before, version) && this.#isMember(version.record.holder)) {
-        this.#targets.expired(contender.shard, before.record.holder);
-      }
+      if (wasWaitedOut(before, version)) this.#noteWaitedOut(contender.shard, before, version);
       this.#lookAt(contender);
       this.#targets.notePin(contender.shard, pinOf(version));
       this.#mind(contender.shard.resource, version.name, contender.elector.observation);
+      if (settled) this.poke();
       return;
     }
     const resource = this.#resourceOf(version);
@@ -251,9 +251,9 @@ export class Campaign {
     this.#mind(resource, version.name, this.#others.observe(version, resource, this.#arrival(channel)));
   }
 
-  #isMember(identity: string): boolean {
-    const { roster, clock } = this.#options;
-    return liveIdentities(roster(), clock.monotonicMs()).has(identity);
+  #noteWaitedOut(shard: Shard, before: LeaseVersion, now: LeaseVersion): void {
+    const live = liveIdentities(this.#options.roster(), this.#options.clock.monotonicMs());
+    if (live.has(now.record.holder)) this.#targets.expired(shard, before.record.holder);
   }
 
   /** The resource of a Lease that is none of our shards, if it is a shard of one of ours. */

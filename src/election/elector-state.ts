@@ -33,7 +33,8 @@ export type Phase =
   | { readonly name: "stuck"; readonly epoch: string }
   /** The term has ended, its work has not. Nothing is claimed before it has. */
   | { readonly name: "vacating"; readonly epoch: string }
-  | { readonly name: "releasing"; readonly epoch: string };
+  /** `opened`: it is let go of after a term. What never opened here was never known to be ours to hand over. */
+  | { readonly name: "releasing"; readonly epoch: string; readonly opened: boolean };
 
 export type Request = "none" | "write" | "read-due" | "read" | "label-due" | "label";
 

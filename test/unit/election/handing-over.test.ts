@@ -53,6 +53,17 @@ describe("handing over", () => {
     expect(r1.hasPending).toBe(false);
   });
 
+  it("a shard that never opened here is handed over as if it had, and its next owner trusts that nobody is left", () => {
+    const r1 = new ElectorDriver();
+    r1.misses("list", true);
+    expect(r1.pending.kind).toBe("take");
+    r1.becomes({ leaves: true, target: TARGET });
+    const made = r1.applies();
+    r1.sees(made).answers({ type: "ok", version: made });
+    expect(r1.happened()).not.toContain("open");
+    expect(r1.pending.kind).toBe("release");
+  });
+
   it("a lost answer does not reopen the old validity: the transfer may have been applied", () => {
     const r1 = handingOver();
     r1.answers("unknown").becomes({ target: undefined });
