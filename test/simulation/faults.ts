@@ -176,6 +176,15 @@ const ON_SHARD_LEASES: readonly (readonly [string, Fault])[] = [
     edit("shard", (spec, scene) => ({ ...spec, holderIdentity: victim(scene)?.coordinator.identity ?? "nobody" })),
   ],
   ["Lease annotated", edit("shard", (spec) => spec)],
+  [
+    "Lease marked by hand",
+    ({ cluster: { world }, outsider }) => {
+      const renewal = world.randomness.pick(["per-shard", "per-member"] as const);
+      const leaseName = outsider.anyLease("shard") ?? "";
+      world.note(`on Lease ${leaseName}: ${renewal}`);
+      outsider.mark(leaseName, renewal);
+    },
+  ],
 ];
 
 const ON_MEMBER_LEASES: readonly (readonly [string, Fault])[] = [
