@@ -7,19 +7,15 @@ import { KubeClient } from "./kube/client.ts";
 import { type KubeConnection, obtainConnection } from "./kube/connection.ts";
 import { createIdentity, type Identity } from "./lease/names.ts";
 import { firstAborted, withPatience } from "./runtime/abort.ts";
-import { type Clock, systemClock } from "./runtime/clock.ts";
 import { ElectorateError } from "./runtime/errors.ts";
-import { type Randomness, systemRandomness } from "./runtime/randomness.ts";
 import { Scope } from "./runtime/scope.ts";
-import type { Telemetry } from "./runtime/telemetry.ts";
-import { TroubleLog } from "./runtime/trouble.ts";
 import { chooseRegime } from "./shard/choose-regime.ts";
 import { establish } from "./shard/establish.ts";
 import { overrunPolicy } from "./shard/overrun.ts";
 import type { ShardSet } from "./shard/shard-set.ts";
-import { HealthChecks } from "./telemetry/checks.ts";
+import type { HealthChecks } from "./telemetry/checks.ts";
 import { serve } from "./telemetry/http.ts";
-import { createTelemetry } from "./telemetry/telemetry.ts";
+import { type Surroundings, surroundingsOf } from "./telemetry/surroundings.ts";
 
 /** The part of one replica that runs all its electors, its sources and its shards. */
 export interface Coordinator {
@@ -49,19 +45,21 @@ class Replica implements Coordinator {
   readonly checks: HealthChecks;
   readonly #options: CoordinatorOptions;
   readonly #settings: Settings;
-  readonly #own: { clock: Clock; randomness: Randomness; telemetry: Telemetry; trouble: TroubleLog };
+  readonly #own: Surroundings;
   readonly #identity: Identity;
   #sets: readonly ShardSet[] = [];
   #regime: Regime | undefined;
   #phase: "new" | "starting" | "running" | "draining" | "ended" = "new";
 
   constructor(options: CoordinatorOptions, settings: Settings) {
-    const { clock = systemClock, randomness = systemRandomness, telemetry = createTelemetry() } = options;
     this.#options = options;
     this.#settings = settings;
-    this.#own = { clock, randomness, telemetry, trouble: new TroubleLog(telemetry.log) };
-    this.#identity = createIdentity(options.identity ?? process.env.POD_NAME ?? hostname(), randomness.uuid());
-    this.checks = new HealthChecks(clock);
+    this.#own = surroundingsOf(options);
+    this.#identity = createIdentity(
+      options.identity ?? process.env.POD_NAME ?? hostname(),
+      this.#own.randomness.uuid(),
+    );
+    this.checks = this.#own.checks;
     this.checks.addReadyCheck("coordinator", () => this.#requireReady());
   }
 
@@ -79,9 +77,9 @@ class Replica implements Coordinator {
     const scope = new Scope();
     try {
       const { http, connection: given, coordinator: component } = this.#options;
-      const address = await serve({ ...this.#own, http, checks: this.checks, sample: () => this.#sample() }, scope);
+      const address = await serve({ ...this.#own, http, sample: () => this.#sample() }, scope);
       const connection = await obtainConnection({ ...this.#own, connection: given, component }, scope);
-      if (!(await this.#establish(connection, signal))) return { clean: true };
+      if (!(await this.#establish(connection, scope, signal))) return { clean: true };
       const regime = await this.#elect(connection, address, scope);
       await firstAborted(signal, scope.signal, regime.signal);
       this.#phase = "draining";
@@ -93,13 +91,13 @@ class Replica implements Coordinator {
   }
 
   /** Finds the resources and sets their shards up; false when the stop came first. */
-  async #establish(connection: KubeConnection, signal: AbortSignal): Promise<boolean> {
-    const { onOverrun, timings } = this.#settings;
-    const overrun = overrunPolicy(onOverrun, this.#own.telemetry.log, this.#options.terminate);
+  async #establish(connection: KubeConnection, scope: Scope, signal: AbortSignal): Promise<boolean> {
+    const overrun = overrunPolicy(this.#settings.onOverrun, this.#own.telemetry.log, this.#options.terminate);
     const api = new KubeClient(connection.objects, { ...this.#own, patience: { reads: 3 } });
-    const work = { ...this.#settings, ...this.#own, identity: () => this.identity, ...timings, overrun };
+    const { namespace = connection.namespace } = this.#options;
+    const work = { ...this.#settings, ...this.#own, identity: () => this.identity, namespace, overrun };
     try {
-      this.#sets = await establish({ ...work, api, transport: connection.objects }, signal);
+      this.#sets = await establish({ ...work, api, transport: connection.objects }, scope, signal);
       return true;
     } catch (error) {
       if (signal.aborted) return false;

@@ -1,5 +1,6 @@
 import type { Renewal } from "../lease/renewal.ts";
 import { createKeyMap } from "../placement/key-map.ts";
+import type { QueueDriver } from "../queue/driver.ts";
 import { ElectorateError, messageOf } from "../runtime/errors.ts";
 import type { CoordinatorOptions, ResourceOptions } from "./options.ts";
 import { type LeaseTimings, leaseTimings, type Problem } from "./timings.ts";
@@ -14,6 +15,8 @@ export interface Settings {
   readonly onOverrun: "exit" | "report";
   readonly leaderElection: "shards" | "none";
   readonly resources: readonly ResourceOptions[];
+  /** `undefined`: in memory. */
+  readonly queue: QueueDriver | undefined;
   readonly traits: MemberTraits;
   readonly placement: PlacementSettings;
   /** Where this process runs, when deaths are proven by Pods. */
@@ -103,6 +106,7 @@ export function settingsOf(options: CoordinatorOptions): Settings {
     leaderElection: options.leaderElection ?? "shards",
     resources: options.resources,
     placement: { rolloutWindowMs, respread },
+    queue: options.queue,
     traits: {
       weight,
       zone: options.zone ?? process.env.ELECTORATE_ZONE ?? "",

@@ -125,9 +125,9 @@ function decideHolding(
 ): Elector {
   const loss = lossOf(elector, context);
   if (loss !== undefined) return lose(elector, phase.epoch, loss, effects);
-  const { leaves, target } = context.standing;
+  const { leaves, target, mayDrain } = context.standing;
   const moves = target !== undefined && !elector.burdened;
-  if (phase.name === "leading" && (leaves || moves)) {
+  if (phase.name === "leading" && (leaves || moves) && mayDrain) {
     effects.push({ type: "drain", epoch: phase.epoch });
     return { ...elector, phase: { name: "draining", epoch: phase.epoch } };
   }

@@ -92,6 +92,8 @@ export interface Standing {
   readonly contends: boolean;
   /** Not too many claims of this replica are on their way: renewals must not wait behind them. */
   readonly mayClaim: boolean;
+  /** Not too many shards of this replica are being handed over: one that waits for its turn is worked on meanwhile. */
+  readonly mayDrain: boolean;
   /** No Lease of the resource is held under another key map. */
   readonly mayOpen: boolean;
   /** The member that the plan wants to hold this shard instead of us; `undefined` when it is ours to keep. */

@@ -22,6 +22,8 @@ export class KeyMaps {
   readonly #ours: string;
   /** By Lease name: who holds or held it under another map. */
   readonly #blocks = new Map<string, Block>();
+  /** Of their times the earliest and the latest: asked for at every step of every shard, while hundreds of Leases may be waited out. */
+  #bounds: { readonly soonestMs: number; readonly latestMs: number } | undefined;
 
   constructor(ours: string) {
     this.#ours = ours;
@@ -31,7 +33,9 @@ export class KeyMaps {
   observe(leaseName: string, observation: Observation): boolean {
     const untilMs = this.#blocks.get(leaseName)?.untilMs;
     this.#take(leaseName, observation);
-    return this.#blocks.get(leaseName)?.untilMs !== untilMs;
+    const isNew = this.#blocks.get(leaseName)?.untilMs !== untilMs;
+    if (isNew) this.#bounds = undefined;
+    return isNew;
   }
 
   /**
@@ -43,6 +47,7 @@ export class KeyMaps {
     if (transferTo(identity, version, known) === undefined) return false;
     const guesses = [...this.#blocks].filter(([, { guessed }]) => guessed);
     for (const [leaseName] of guesses) this.#blocks.delete(leaseName);
+    this.#bounds = undefined;
     return guesses.length > 0;
   }
 
@@ -98,12 +103,22 @@ export class KeyMaps {
 
   /** Monotonic time from which on no Lease is held under another map, as far as is known now. */
   freeFromMs(monotonicMs: number): number {
-    let freeMs = Number.NEGATIVE_INFINITY;
+    if (this.#bounds === undefined || this.#bounds.soonestMs <= monotonicMs) this.#bounds = this.#sweep(monotonicMs);
+    return this.#bounds.latestMs;
+  }
+
+  /** Forgets what has been waited out. */
+  #sweep(monotonicMs: number): { readonly soonestMs: number; readonly latestMs: number } {
+    let soonestMs = Number.POSITIVE_INFINITY;
+    let latestMs = Number.NEGATIVE_INFINITY;
     for (const [leaseName, { untilMs }] of this.#blocks) {
       if (untilMs <= monotonicMs) this.#blocks.delete(leaseName);
-      else freeMs = Math.max(freeMs, untilMs);
+      else {
+        soonestMs = Math.min(soonestMs, untilMs);
+        latestMs = Math.max(latestMs, untilMs);
+      }
     }
-    return freeMs;
+    return { soonestMs, latestMs };
   }
 
   /**

@@ -78,6 +78,7 @@ class Replica {
     contends: true,
     mayOpen: true,
     mayClaim: true,
+    mayDrain: true,
     target: undefined,
     rankDelayMs: 0,
     absenceMs: L,

@@ -118,6 +118,7 @@ export class ElectorDriver {
       mayOpen: true,
       target: undefined,
       mayClaim: true,
+      mayDrain: true,
       rankDelayMs: 0,
       absenceMs: leaseDurationMs,
       ...options.standing,

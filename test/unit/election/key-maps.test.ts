@@ -67,7 +67,11 @@ function member(keyMap: string, state = "ready", identity = "r2_uuid"): Roster {
     "electorate.dev/state": state,
     "electorate.dev/resources": JSON.stringify({ configmaps: keyMap }),
   };
-  const version = { ...lease({ rv: 5, holder: identity }), name: `shop-member-${identity}`, annotations };
+  const version = {
+    ...lease({ rv: 5, holder: identity }),
+    name: `shop-member-${identity.slice(identity.indexOf("_") + 1)}`,
+    annotations,
+  };
   return observeMember(EMPTY_ROSTER, version, "watch", 0, L);
 }
 
@@ -100,6 +104,15 @@ describe("key maps (section 3)", () => {
     watcher.sees(under(OTHERS, lease({ rv: 10 })), 0);
     watcher.sees(under(undefined, lease({ rv: 11 })), 1_000);
     expect(watcher.keyMaps.freeFromMs(1_001)).toBe(L);
+  });
+
+  it("of many holders under another map one that lasts longer is overlooked when an earlier one is waited out", () => {
+    const watcher = new Watcher();
+    watcher.sees(under(OTHERS, lease({ rv: 10 })), 0, "shop-configmaps-12");
+    watcher.observation = UNSEEN;
+    watcher.sees(under(OTHERS, lease({ rv: 11 })), 5_000, "shop-configmaps-13");
+    for (const atMs of [1, L, L + 1]) expect(watcher.keyMaps.freeFromMs(atMs)).toBe(L + 5_000);
+    expect(watcher.keyMaps.freeFromMs(L + 5_000)).toBe(Number.NEGATIVE_INFINITY);
   });
 
   it("an edit that empties the other map's Lease is no release of it", () => {
