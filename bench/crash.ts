@@ -135,7 +135,8 @@ export const crash = question({
   settings,
   seconds: (cell) =>
     10 +
-    rounds(cell) * (5 + 3 * (durationMs(cell.profile.retryPeriod) / 1_000) + durationMs(cell.profile.duration) / 1_000),
+    rounds(cell) *
+      (2 + 1.5 * (durationMs(cell.profile.retryPeriod) / 1_000) + durationMs(cell.profile.duration) / 1_000),
   measure,
   figures: figuresSchema,
   section,

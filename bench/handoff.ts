@@ -41,7 +41,7 @@ type Figures = z.output<typeof figuresSchema>;
 
 /** Few shards need more stops for a tail worth the name. */
 function rounds({ shards }: Setting): number {
-  return shards < 100 ? 6 : 2;
+  return shards < 100 ? 5 : 2;
 }
 
 async function measure(stage: Stage): Promise<Figures> {
@@ -171,7 +171,7 @@ function section(answered: readonly Answered<Figures>[]): Section {
 export const handoff = question({
   name: "handoff",
   settings,
-  seconds: (cell) => 12 + rounds(cell) * (6 + 2 * (durationMs(cell.profile.retryPeriod) / 1_000)),
+  seconds: (cell) => 14 + rounds(cell) * (2 + 2 * (durationMs(cell.profile.retryPeriod) / 1_000)),
   measure,
   figures: figuresSchema,
   section,

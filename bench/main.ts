@@ -12,16 +12,30 @@ import type { Question, SetName } from "./arena/question.ts";
 import { isPeer, settingName } from "./arena/setting.ts";
 import { compareFiles } from "./compare/files.ts";
 import { crash } from "./crash.ts";
+import { footprint } from "./footprint.ts";
 import { frozen } from "./frozen.ts";
 import { handoff } from "./handoff.ts";
 import { picture } from "./picture.ts";
-import { staleFiles, writeReport } from "./report/write.ts";
+import { promotion } from "./promotion.ts";
+import { answersText, staleFiles, writeReport } from "./report/write.ts";
 import { rollout } from "./rollout.ts";
 import { scaleOut } from "./scale-out.ts";
 import { steadyState } from "./steady-state.ts";
+import { throughput } from "./throughput.ts";
 
 /** In the order of the report. */
-const QUESTIONS: readonly Question[] = [handoff, crash, scaleOut, rollout, steadyState, frozen, picture];
+const QUESTIONS: readonly Question[] = [
+  handoff,
+  picture,
+  crash,
+  scaleOut,
+  rollout,
+  frozen,
+  steadyState,
+  throughput,
+  promotion,
+  footprint,
+];
 /** Scripts of their own: no API server, no processes. */
 const SCRIPTS = ["placement"];
 
@@ -111,10 +125,16 @@ async function main(): Promise<void> {
     process.stdout.write(compareFiles(one, other));
     return undefined;
   }
+  if (positionals.some((name) => SCRIPTS.includes(name))) return refuse(`ask ${SCRIPTS.join(" or ")} alone`);
   const unknown = positionals.find((name) => !QUESTIONS.some((question) => question.name === name));
   if (unknown !== undefined) return refuse(`there is no question "${unknown}"; the questions are ${NAMES.join(", ")}`);
+  const set = values.full ? "full" : "default";
   const asked = positionals.length === 0 ? QUESTIONS : QUESTIONS.filter(({ name }) => positionals.includes(name));
-  await askAll(asked, values.full ? "full" : "default", values.only);
+  const answerable = asked.filter((question) => question.settings(set).length > 0);
+  const empty = positionals.find((name) => answerable.every((question) => question.name !== name));
+  if (empty !== undefined) return refuse(`the default set has no cells of "${empty}"; add --full`);
+  await askAll(answerable, set, values.only);
+  if (values.only === "") process.stdout.write(answersText(answerable));
   return report(false);
 }
 

@@ -38,7 +38,7 @@ function drains({ replicas }: Setting): boolean {
 }
 
 async function measure(stage: Stage): Promise<Figures> {
-  await stage.startAll("v1");
+  await stage.startAll({ version: "v1" });
   const startedNs = process.hrtime.bigint();
   if (drains(stage.setting)) await drainFirst(stage);
   else await replaceAll(stage);
@@ -56,7 +56,7 @@ async function drainFirst(stage: Stage): Promise<void> {
 
 async function replaceAll(stage: Stage): Promise<void> {
   for (const old of stage.running) {
-    const young = stage.start("v2");
+    const young = stage.start({ version: "v2" });
     await stage.until("the new replica to start", () => young.lines.length > 0);
     await delay(MIN_READY_MS);
     old.stop();

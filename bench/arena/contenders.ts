@@ -3,6 +3,15 @@ import type { Fleet, ReplicaProcess } from "../../test/support/replica-process.t
 import type { Peers } from "./peers.ts";
 import { type ContenderName, isPeer, type Setting } from "./setting.ts";
 
+/** What only our replicas are told; peers do not ask. */
+export interface Told {
+  /** Which release it says it is. */
+  readonly version?: string;
+  /** `module#export` instead of the handler that obeys the objects' annotations. */
+  readonly handler?: string;
+  readonly workers?: number;
+}
+
 export interface Launch {
   readonly fleet: Fleet;
   /** Name of the replica, which is its identity or the head of it. */
@@ -11,21 +20,21 @@ export interface Launch {
   readonly namespace: string;
   readonly setting: Setting;
   readonly peers: Peers;
-  /** Which release it says it is; peers do not ask. */
-  readonly version?: string | undefined;
+  readonly told: Told;
 }
 
 export function launch(order: Launch): ReplicaProcess {
   return isPeer(order.setting.contender) ? launchPeer(order) : launchOurs(order);
 }
 
-function launchOurs({ fleet, name, kubeconfigPath, namespace, setting, version }: Launch): ReplicaProcess {
+function launchOurs({ fleet, name, kubeconfigPath, namespace, setting, told }: Launch): ReplicaProcess {
   const { contender, profile, shards } = setting;
+  const { version, ...work } = told;
   return fleet.start(name, {
     kubeconfig: kubeconfigPath,
     namespace,
     coordinator: "bench",
-    resources: [{ resource: "configmaps", buckets: shards }],
+    resources: [{ resource: "configmaps", buckets: shards, ...work }],
     configuration: {
       lease: { ...profile, renewal: contender },
       drainTimeout: "20s",

@@ -1,7 +1,7 @@
 import type { ApiResource, KubernetesObject } from "../../src/kube/api.ts";
 import type { Stage } from "./stage.ts";
 
-const CONFIG_MAPS: ApiResource = {
+export const CONFIG_MAPS: ApiResource = {
   group: "",
   version: "v1",
   plural: "configmaps",
@@ -10,6 +10,10 @@ const CONFIG_MAPS: ApiResource = {
 };
 /** So many requests at once that two cores are not idle, and not so many that the API server queues them. */
 const AT_ONCE = 16;
+
+export function objectName(index: number): string {
+  return `object-${String(index).padStart(6, "0")}`;
+}
 
 /** Creates ConfigMaps in the namespace of a cell; what the replicas' handlers do with them stands in `annotations`. */
 export async function createObjects(
@@ -21,7 +25,7 @@ export async function createObjects(
   const worker = async (): Promise<void> => {
     for (let index = next; index < count; index = next) {
       next += 1;
-      const name = `object-${String(index).padStart(6, "0")}`;
+      const name = objectName(index);
       const object: KubernetesObject = {
         apiVersion: "v1",
         kind: "ConfigMap",

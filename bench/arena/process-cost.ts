@@ -1,5 +1,6 @@
-/** What a process costs, as Linux' kernel counts it. */
+/** What a process costs, as Linux' kernel counts it, and what a replica says of itself. */
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import type { ReplicaProcess } from "../../test/support/replica-process.ts";
 
 /** CPU time of a process so far, in milliseconds. The kernel tells it in hundredths of a second. */
 export function cpuMsOf(pid: number): number {
@@ -42,4 +43,10 @@ function linkOf(path: string): string {
   } catch {
     return "";
   }
+}
+
+/** The metrics that a replica of ours serves, in Prometheus' text format. */
+export async function metricsOf({ name, address }: ReplicaProcess): Promise<string> {
+  if (address === undefined) throw new Error(`${name} serves no metrics`);
+  return (await fetch(`http://${address}/metrics`)).text();
 }

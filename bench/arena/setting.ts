@@ -29,6 +29,8 @@ export const settingSchema = z.object({
   latencyMs: z.number(),
   /** Objects that the replicas watch and reconcile. */
   objects: z.number(),
+  /** What happens in this cell, where a question has more than one thing to do; else empty. */
+  variant: z.string(),
 });
 
 export type Setting = z.output<typeof settingSchema>;
@@ -38,15 +40,16 @@ export function setting(
   shards: number,
   replicas: number,
   profile: Profile,
-  rest: { readonly latencyMs?: number; readonly objects?: number } = {},
+  rest: { readonly latencyMs?: number; readonly objects?: number; readonly variant?: string } = {},
 ): Setting {
-  return { contender, shards, replicas, profile: { ...profile }, latencyMs: 0, objects: 0, ...rest };
+  return { contender, shards, replicas, profile: { ...profile }, latencyMs: 0, objects: 0, variant: "", ...rest };
 }
 
 /** Tells cells of one question apart, and names them on the screen. */
-export function settingName({ contender, shards, replicas, profile, latencyMs, objects }: Setting): string {
+export function settingName({ contender, shards, replicas, profile, latencyMs, objects, variant }: Setting): string {
   const parts = [CONTENDER_TITLES[contender], `${shards} shards`, `${replicas} replicas`, profileName(profile)];
   if (latencyMs > 0) parts.push(`+${latencyMs} ms`);
   if (objects > 0) parts.push(`${objects} objects`);
+  if (variant !== "") parts.push(variant);
   return parts.join(", ");
 }

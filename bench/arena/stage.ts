@@ -6,7 +6,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { type GateTerm, gateTerms, openTerms } from "../../src/cli/demo/history.ts";
 import { Fleet, type ReplicaProcess } from "../../test/support/replica-process.ts";
 import type { ApiServer } from "./api-server.ts";
-import { launch, rebalances } from "./contenders.ts";
+import { launch, rebalances, type Told } from "./contenders.ts";
 import type { Peers } from "./peers.ts";
 import { durationMs } from "./profile.ts";
 import type { Setting } from "./setting.ts";
@@ -42,7 +42,7 @@ export class Stage {
   }
 
   /** Starts one more replica, named `r1`, `r2` and so on. */
-  start(version?: string): ReplicaProcess {
+  start(told: Told = {}): ReplicaProcess {
     this.#named += 1;
     return launch({
       fleet: this.fleet,
@@ -51,13 +51,13 @@ export class Stage {
       namespace: this.namespace,
       setting: this.setting,
       peers: this.#peers,
-      version,
+      told,
     });
   }
 
   /** Starts as many replicas as the setting says, at once, and waits until they have settled. */
-  async startAll(version?: string): Promise<void> {
-    for (let count = 0; count < this.setting.replicas; count += 1) this.start(version);
+  async startAll(told: Told = {}): Promise<void> {
+    for (let count = 0; count < this.setting.replicas; count += 1) this.start(told);
     await this.settled();
   }
 
@@ -96,10 +96,10 @@ export class Stage {
     });
   }
 
-  async until(what: string, probe: () => boolean): Promise<void> {
+  async until(what: string, probe: () => boolean | Promise<boolean>): Promise<void> {
     const boundMs = START_BOUND_MS + 4 * durationMs(this.setting.profile.duration);
     const deadline = performance.now() + boundMs;
-    while (!probe()) {
+    while (!(await probe())) {
       const crashed = this.fleet.replicas.find(({ exit }) => exit !== undefined && exit.code !== 0 && !exit.signal);
       if (crashed !== undefined) throw new Error(`${crashed.name} ended by itself\n${crashed.tail()}`);
       if (performance.now() > deadline) {

@@ -18,15 +18,27 @@ export interface Document {
 
 export function documentOf(head: string, chapters: readonly Chapter[], tail: string): Document {
   const files = new Map<string, string>();
-  const body = chapters.flatMap(({ question, result, section }) => {
-    if (result === undefined || section === undefined) {
-      return [`## ${question}`, `Not measured yet: \`npm run bench -- ${question}\`.`];
-    }
-    return [`## ${section.title}`, ...partsOf(section, files), source(question, result)];
-  });
+  const body = chapters.flatMap(({ question, result, section }) =>
+    result === undefined || section === undefined
+      ? []
+      : [`## ${section.title}`, ...partsOf(section, files), source(question, result)],
+  );
+  const unmeasured = chapters.filter(({ result }) => result === undefined).map(({ question }) => `\`${question}\``);
+  const rest =
+    unmeasured.length === 0
+      ? []
+      : [
+          `Not measured yet, or not part of the set that was: ${unmeasured.join(", ")} (\`npm run bench -- <question> --full\`).`,
+        ];
   const machines = [...new Set(chapters.flatMap(({ result }) => (result === undefined ? [] : [machineText(result)])))];
-  files.set("README.md", `${[head, ...machines, ...goalsOf(chapters), ...body, tail].join("\n\n")}\n`);
+  files.set("README.md", `${[head, ...machines, ...goalsOf(chapters), ...body, ...rest, tail].join("\n\n")}\n`);
   return { files };
+}
+
+/** The tables of one section as text, for a terminal. */
+export function sectionText({ title, parts }: Section): string {
+  const tables = parts.flatMap((part) => (part.type === "table" ? [tableText(part.head, part.rows)] : []));
+  return [title, ...tables].join("\n\n");
 }
 
 function goalsOf(chapters: readonly Chapter[]): string[] {

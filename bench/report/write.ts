@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Question } from "../arena/question.ts";
 import { readResult } from "../arena/results.ts";
-import { documentOf } from "./document.ts";
+import { documentOf, sectionText } from "./document.ts";
 import { placementSection } from "./placement.ts";
 import { HEAD, TAIL } from "./words.ts";
 
@@ -15,6 +15,15 @@ function reportFiles(questions: readonly Question[]): ReadonlyMap<string, string
     return { question: question.name, result, section: result === undefined ? undefined : question.section(result) };
   });
   return documentOf(HEAD, chapters, [placementSection(), TAIL].join("\n\n")).files;
+}
+
+/** What was measured, for a terminal. */
+export function answersText(questions: readonly Question[]): string {
+  const sections = questions.flatMap((question) => {
+    const result = readResult(question.name);
+    return result === undefined ? [] : [sectionText(question.section(result))];
+  });
+  return `${sections.join("\n\n")}\n`;
 }
 
 export function writeReport(questions: readonly Question[]): readonly string[] {
