@@ -366,12 +366,14 @@ export class Campaign {
     const keyMaps = this.#keyMaps.get(shard.resource);
     const holder = versionOf(elector)?.record.holder ?? "";
     const leads = ["leading", "draining", "stuck"].includes(elector.phase.name);
-    const expired = holder !== "" && holder !== identity && takeableFromMs(elector.observation) <= now.monotonicMs;
+    const freeMs = takeableFromMs(elector.observation);
+    const expired = holder !== "" && holder !== identity && freeMs <= now.monotonicMs;
     if (expired) this.#targets.expired(shard, holder);
     const wanted = this.#targets.wantedFor(shard);
-    // Whom the plan names goes first; the others wait their turn, in case it does not come. A holder asks for none of this.
+    // Whom the plan names goes first; the others wait their turn, in case it does not come or has stopped coming. A holder asks for none of this.
     const rank = leads || wanted === identity ? 0 : rankOf(shard, identity, members, now.monotonicMs, holder);
     const turn = wanted === undefined || wanted === identity ? rank : rank + 2;
+    const busyMs = wanted === identity ? 0 : Math.max(0, this.#targets.lastTookMs(shard) - freeMs);
     const absenceMs = (): number => this.#absences.waitMs(now.monotonicMs);
     return {
       leaves: this.#leaving,
@@ -380,7 +382,7 @@ export class Campaign {
       mayOpen: (keyMaps?.freeFromMs(now.monotonicMs) ?? Number.NEGATIVE_INFINITY) <= now.monotonicMs,
       mayDrain: this.#moves.mayDrain,
       target: this.#moves.targetFor(shard, elector, now.monotonicMs),
-      rankDelayMs: turn * rankStepMs(timings.retryPeriodMs),
+      rankDelayMs: busyMs + turn * rankStepMs(timings.retryPeriodMs),
       // Asked for only when a Lease is missing.
       get absenceMs() {
         return absenceMs();

@@ -55,6 +55,8 @@ export class Targets {
   #foreign: ReadonlySet<string> = new Set();
   /** By shard, those that the plan was made with. */
   #pins: ReadonlyMap<string, string> = new Map();
+  /** By member, on the monotonic clock: when a shard was seen to come to it last. */
+  #tookMs = new Map<string, number>();
   #attendance = NOBODY_YET;
   #rollout = NO_ROLLOUT;
   /** For when time alone changes what the plan is made of; it has nothing to do with what is due. */
@@ -76,8 +78,14 @@ export class Targets {
    * of a hundred moves would only choose other shards than those on their way.
    */
   noteHolder(shard: Shard, holder: string): void {
+    if (holder !== "") this.#tookMs.set(holder, this.#options.clock.monotonicMs());
     if (holder !== "" && this.wantedFor(shard) === holder) this.#planIn(MOVED_SETTLE_MS);
     else this.note("holder");
+  }
+
+  /** Monotonic: when the member that the plan names for a shard took anything last. It may have many to take, and comes to each in turn. */
+  lastTookMs(shard: Shard): number {
+    return this.#tookMs.get(this.wantedFor(shard) ?? "") ?? Number.NEGATIVE_INFINITY;
   }
 
   /** What a shard Lease says of its pin now, whether or not that is new. */
@@ -202,6 +210,7 @@ export class Targets {
     const there = known.filter((member) => isLive(member, monotonicMs));
     const live = there.filter((member) => !this.#isSuspect(member.identity));
     this.#live = new Set(live.map((member) => member.identity));
+    this.#tookMs = new Map([...this.#tookMs].filter(([identity]) => this.#live.has(identity)));
     this.#attendance = observeAttendance(this.#attendance, there, monotonicMs);
     this.#rollout = observeVersions(this.#rollout, there, monotonicMs);
     return planInput({

@@ -2,7 +2,16 @@ import { expect, test } from "vitest";
 import { createObjects } from "../support/cluster-objects.ts";
 import { integration, type Scene, say } from "../support/integration.ts";
 import { movedTwice } from "../support/moves.ts";
-import { BOUND_MS, LONG_LEASE_MS, optionsOf, Rebalance, startAll, writesPerSecond } from "../support/rebalance.ts";
+import {
+  BOUND_MS,
+  LEASE,
+  LEASE_MS,
+  LONG_LEASE,
+  optionsOf,
+  Rebalance,
+  startAll,
+  writesPerSecond,
+} from "../support/rebalance.ts";
 import type { ReplicaProcess } from "../support/replica-process.ts";
 import { spreadText } from "../support/transitions.ts";
 import { until } from "../support/waiting.ts";
@@ -26,12 +35,12 @@ for (const { shards, renewal } of [
   { shards: 256, renewal: "per-shard" },
 ] as const) {
   test(
-    `${shards} shards ${renewal}: a fourth replica moves more than its share, a shard twice, or pauses what stays`,
+    `${shards} shards ${renewal}: a fourth replica, and its death, move more than they must, or pause what stays`,
     TIMEOUT,
     async (context) => {
       const on = await scene(context, `join-${renewal}`);
       await busyKeys(on);
-      const options = await startAll(on, ["a", "b", "c"], { shards, renewal });
+      const options = await startAll(on, ["a", "b", "c"], { shards, renewal, lease: LEASE });
       const idle = await writesPerSecond(on, 4_000);
       const joining = new Rebalance(on);
       const d = on.start("d", options);
@@ -45,27 +54,27 @@ for (const { shards, renewal } of [
       );
       expect(handsOf(joining, "to")).toEqual({ d: least });
       onlyMovedOnce(joining);
+      await crashes(on, d, shards);
       expect(on.faults()).toEqual([]);
     },
   );
 }
 
 test(
-  "ten replicas, 1,024 shards: a drain, a stop, a crash, a pin or a freeze moves what it need not",
+  "ten replicas, 1,024 shards: a drain, a stop, a pin or a freeze moves what it need not",
   TIMEOUT,
   async (context) => {
     const shards = 1_024;
     const on = await scene(context, "ten");
     await busyKeys(on);
     const names = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"];
-    const options = await startAll(on, names, { shards, renewal: "per-member" });
+    const options = await startAll(on, names, { shards, renewal: "per-member", lease: LONG_LEASE });
     say(
       `${shards} shards per-member, 10 replicas: ${(await writesPerSecond(on, 4_000)).toFixed(1)} Lease writes a second`,
     );
 
     await drains(on, named(on, "b"), shards);
     await stops(on, named(on, "c"), shards);
-    await crashes(on, named(on, "d"), shards);
     await isFrozen(on, () => on.start("k", options), shards);
     expect(on.faults()).toEqual([]);
   },
@@ -81,6 +90,16 @@ function named(on: Scene, name: string): ReplicaProcess {
 function handsOf(rebalance: Rebalance, which: "from" | "to"): Record<string, number> {
   const hands = Map.groupBy(rebalance.moves, (move) => move[which]);
   return Object.fromEntries([...hands].map(([name, moves]) => [name, moves.length]));
+}
+
+/**
+ * Everything that moved went to one replica, and made it as full as others. Where shares are no whole numbers, replicas that plan while others
+ * move already may differ in who keeps the odd one.
+ */
+function expectShare(rebalance: Rebalance, name: string, share: number): void {
+  const hands = handsOf(rebalance, "to");
+  expect(Object.keys(hands)).toEqual([name]);
+  expect([Math.floor(share), Math.ceil(share)]).toContain(hands[name]);
 }
 
 /** What moved did so once, and what did not was worked on all the while. */
@@ -108,7 +127,7 @@ async function drains(on: Scene, replica: ReplicaProcess, shards: number): Promi
   await back.isOver(shards);
   const least = Math.floor(shards / 10);
   say(`  uncordon: ${back.figures(least)}`);
-  expect(handsOf(back, "to")).toEqual({ [name]: least });
+  expectShare(back, name, shards / 10);
   onlyMovedOnce(back);
 }
 
@@ -132,11 +151,11 @@ async function crashes(on: Scene, replica: ReplicaProcess, shards: number): Prom
   await crash.isOver(shards);
   const againMs = crash.ownedAgainMs(held, killedNs);
   say(
-    `SIGKILL of one of 9, L = 15 s: ${crash.moves.length} moves of at least ${held.length}; owned again after ${spreadText(againMs)}`,
+    `SIGKILL of one of 4, L = 15 s: ${crash.moves.length} moves of at least ${held.length}; owned again after ${spreadText(againMs)}`,
   );
   expect(handsOf(crash, "from")).toEqual({ [replica.name]: held.length });
   onlyMovedOnce(crash);
-  expect(Math.max(...againMs)).toBeLessThan(2 * LONG_LEASE_MS);
+  expect(Math.max(...againMs)).toBeLessThan(2 * LEASE_MS);
 }
 
 async function isFrozen(on: Scene, join: () => ReplicaProcess, shards: number): Promise<void> {
@@ -154,15 +173,15 @@ async function isFrozen(on: Scene, join: () => ReplicaProcess, shards: number): 
   const thawed = new Rebalance(on);
   expect((await on.ask("unfreeze --wait --timeout 60s")).code).toBe(0);
   await thawed.isOver(shards);
-  const least = Math.floor(shards / 9);
+  const least = Math.floor(shards / 10);
   say(`  unfreeze: ${thawed.figures(least)}`);
-  expect(handsOf(thawed, "to")).toEqual({ [joiner.name]: least });
+  expectShare(thawed, joiner.name, shards / 10);
   onlyMovedOnce(thawed);
 }
 
 test("a rolling update of 5 replicas with a surge of 1 moves a shard twice", TIMEOUT, async (context) => {
   const shards = 256;
-  const size = { shards, renewal: "per-member" } as const;
+  const size = { shards, renewal: "per-member", lease: LONG_LEASE } as const;
   const on = await scene(context, "rolling");
   await busyKeys(on);
   await startAll(on, ["a1", "b1", "c1", "d1", "e1"], size, { version: "v1" });

@@ -184,6 +184,26 @@ describe("when is planned", () => {
     expect(plans).toBe(3);
   });
 
+  it("who has many shards to take is believed not to come, while it takes one after the other", async () => {
+    const targets = targetsOf("a");
+    for (const identity of ["a", "b"]) renew(identity);
+    targets.note("left");
+    await clock.advance(1);
+    const [first, second] = SHARDS.filter((shard) => targets.wantedFor(shard) === "b");
+    if (first === undefined || second === undefined) throw new Error("b is given nothing");
+    expect(targets.lastTookMs(second)).toBe(Number.NEGATIVE_INFINITY);
+    await clock.advance(7);
+    targets.noteHolder(first, "b");
+    expect(targets.lastTookMs(second)).toBe(clock.monotonicMs());
+    roster = forgetMember(roster, "shop-member-b");
+    targets.note("left");
+    await clock.advance(1);
+    renew("b");
+    targets.note("left");
+    await clock.advance(1);
+    expect(targets.lastTookMs(second)).toBe(Number.NEGATIVE_INFINITY);
+  });
+
   it("a new plan looks at every shard, whether or not it says something new of it", async () => {
     const targets = targetsOf("a");
     renew("a");
