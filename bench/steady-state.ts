@@ -19,7 +19,7 @@ import { type Answered, question, type SetName } from "./arena/question.ts";
 import { type ContenderName, isPeer, type Setting, setting } from "./arena/setting.ts";
 import type { Stage } from "./arena/stage.ts";
 import { overlapsOf } from "./figures/ownership.ts";
-import { columnsOf, overlapGoals, overlapText, titleOf } from "./report/columns.ts";
+import { columnsOf, highlightOf, overlapGoals, overlapText, titleOf } from "./report/columns.ts";
 import { atMost, type Goal, number, type Section, table, text } from "./report/section.ts";
 
 const RETRY_PERIODS = 8;
@@ -199,6 +199,9 @@ function section(answered: readonly Answered<Figures>[]): Section {
       }),
       ...overlapGoals("steady state", answered),
     ],
+    highlight: highlightOf("API requests per shard per s with nothing to do", answered, (figures) =>
+      figures.requestsPerShardPerSecond.toFixed(2),
+    ),
   };
 }
 
