@@ -73,10 +73,10 @@ describe("the alerts", () => {
 
   it("are tried in fewer than three cases, of which one fires and one does not", () => {
     expect(Object.keys(ALERT_CASES)).toEqual(ALERTS);
-    for (const [alert, cases] of Object.entries(ALERT_CASES)) {
-      expect(cases.length, alert).toBeGreaterThanOrEqual(3);
-      expect(new Set(cases.map(({ fires }) => fires)), alert).toEqual(new Set([true, false]));
-    }
+    const meagre = Object.entries(ALERT_CASES).filter(([, cases]) => {
+      return cases.length < 3 || new Set(cases.map((one) => one.fires)).size < 2;
+    });
+    expect(meagre.map(([alert]) => alert)).toEqual([]);
   });
 });
 
