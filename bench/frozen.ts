@@ -149,7 +149,7 @@ function section(answered: readonly Answered<Figures>[]): Section {
 export const frozen = question({
   name: "frozen",
   settings,
-  seconds: (cell) => 18 + (2 * durationMs(cell.profile.duration) + AFTER_MS) / 1_000,
+  seconds: (cell) => 10 + (2 * durationMs(cell.profile.duration) + AFTER_MS) / 1_000,
   measure,
   figures: figuresSchema,
   section,
