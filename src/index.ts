@@ -1,11 +1,19 @@
 /** Electorate: every shard of a Kubernetes controller's resources elected on its own. */
 
+export {
+  type Duration,
+  defaults,
+  type LeaderElectionSettings,
+  type LockKind,
+} from "./config/leader-election.ts";
 export type { CoordinatorOptions, ResourceOptions } from "./config/options.ts";
 export type { LeaseSettings } from "./config/timings.ts";
 export { type Coordinator, createCoordinator } from "./coordinator.ts";
+export type { LeaderCallbacks } from "./election/leader-work.ts";
 export type { Gate, Term } from "./election/term.ts";
 export type { ApiResource, KubernetesObject, ObjectMetadata } from "./kube/api.ts";
 export { type ConnectOptions, connect, type KubeConnection } from "./kube/connection.ts";
+export { type LeaderElectionOptions, LeaderElector, runLeaderElection } from "./leader-election.ts";
 export {
   type GuardedClient,
   type ObjectReference,

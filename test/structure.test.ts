@@ -54,7 +54,8 @@ const IMPORTS: ImportTable = {
   telemetry: ["runtime", "config"],
   embedded: ["runtime", "kube"],
   coordinator: ["telemetry", ...ROOMS],
-  index: ["coordinator", "telemetry", ...ROOMS],
+  "leader-election": ["telemetry", ...ROOMS],
+  index: ["coordinator", "leader-election", "telemetry", ...ROOMS],
   cli: ["index", "coordinator", "telemetry", "embedded", ...ROOMS],
 };
 

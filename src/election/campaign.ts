@@ -21,6 +21,7 @@ import { Contender, type ContenderContext, type LifeOf } from "./contender.ts";
 import { type Deaths, type HeldLease, heldByOther, wasWaitedOut } from "./deaths.ts";
 import { type Elector, type Standing, type Target, versionOf } from "./elector.ts";
 import { KeyMaps } from "./key-maps.ts";
+import { shardMarks } from "./marks.ts";
 import { Moves } from "./moves.ts";
 import {
   type Arrival,
@@ -37,7 +38,7 @@ import { PlanNotices } from "./plan-notices.ts";
 import { rankOf, rankStepMs } from "./ranking.ts";
 import { Targets } from "./targets.ts";
 
-export interface CampaignOptions extends Omit<ContenderContext, "standingOf" | "changed"> {
+export interface CampaignOptions extends Omit<ContenderContext, "marksOf" | "standingOf" | "changed"> {
   /** Something that others may wait for has changed. */
   changed(): void;
   readonly shards: readonly Shard[];
@@ -94,6 +95,7 @@ export class Campaign {
     });
     const shared: ContenderContext = {
       ...options,
+      marksOf: (shard) => shardMarks(options.coordinator, shard),
       standingOf: (...about) => this.#standingOf(...about),
       changed: (contender) => {
         this.#claims.note(contender);

@@ -12,7 +12,7 @@ import { isLive } from "../membership/roster.ts";
 import { sleep } from "../runtime/clock.ts";
 import { Condition } from "../runtime/condition.ts";
 import type { ElectorateError } from "../runtime/errors.ts";
-import { GateClock } from "../runtime/gate-clock.ts";
+import { GateClock, sampleClocks } from "../runtime/gate-clock.ts";
 import { Scope } from "../runtime/scope.ts";
 import { Acknowledged } from "./acknowledged.ts";
 import { Campaign } from "./campaign.ts";
@@ -43,8 +43,6 @@ export interface TenureOptions extends Omit<OpenLeaseStoreOptions, "retryPeriodM
 
 /** After the draining mark was seen to be everybody's knowledge, so long until the member Lease goes. */
 const SETTLE_MS = 250;
-
-const SAMPLE_CLOCKS_EVERY_MS = 100;
 
 /** The elected life of one replica, from its first list of Leases until none names it any more. */
 export class Tenure implements Regime {
@@ -162,7 +160,7 @@ export class Tenure implements Regime {
   }
 
   start(): void {
-    this.#scope.run((signal) => this.#sampleClocks(signal));
+    this.#scope.run((signal) => sampleClocks(this.#options.clock, this.#gateClock, signal));
     this.#scope.run(async (signal) => {
       const collision = await this.#lookForCollision(signal);
       await this.#desk.run(this.#campaign, signal, collision);
@@ -238,17 +236,6 @@ export class Tenure implements Regime {
   #isMarked(): boolean {
     if (!this.#desk.isListed) return true;
     return this.#desk.own?.annotations[ANNOTATION_STATE] === "draining";
-  }
-
-  /**
-   * A wall clock that is set back and a machine that is suspended before anybody looked would cancel each other out: somebody
-   * looks often enough, whether or not there is work.
-   */
-  async #sampleClocks(signal: AbortSignal): Promise<void> {
-    for (;;) {
-      await sleep(this.#options.clock, SAMPLE_CLOCKS_EVERY_MS, signal);
-      this.#gateClock.latestMs();
-    }
   }
 
   /** A Lease of ours by name that is another coordinator's by its label; asked until there is an answer. */

@@ -1,0 +1,77 @@
+/** Samples of the README that are whole programs, run as a user runs them: as a process, with a kubeconfig. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { afterEach, describe, expect, it } from "vitest";
+import { type EmbeddedApiServer, startApiServer } from "../../src/embedded/index.ts";
+import { samplesOf } from "../support/document-claims.ts";
+import { until } from "../support/waiting.ts";
+
+const root = resolve(import.meta.dirname, "../..");
+const START_BOUND_MS = 30_000;
+
+const undo: (() => unknown)[] = [];
+afterEach(async () => {
+  for (let next = undo.pop(); next !== undefined; next = undo.pop()) await next();
+});
+
+interface Running {
+  readonly process: ChildProcess;
+  readonly exited: Promise<number | null>;
+  readonly output: () => string;
+}
+
+/** Starts the one sample that contains `mark`. */
+function startSample(mark: string, server: EmbeddedApiServer): Running {
+  const samples = samplesOf(readFileSync(join(root, "README.md"), "utf8")).filter(({ code }) => code.includes(mark));
+  expect(samples).toHaveLength(1);
+  const folder = mkdtempSync(join(tmpdir(), "electorate-sample-"));
+  undo.push(() => rmSync(folder, { recursive: true, force: true }));
+  const door = JSON.stringify(pathToFileURL(join(root, "src/index.ts")).href);
+  writeFileSync(
+    join(folder, "sample.mts"),
+    samples[0]!.code.replaceAll('"electorate"', door).replaceAll(":8080", ":0"),
+  );
+  writeFileSync(join(folder, "kubeconfig"), server.kubeconfig().text);
+  const env = { ...process.env, KUBECONFIG: join(folder, "kubeconfig"), POD_NAME: "sample" };
+  const child = spawn(process.execPath, [join(folder, "sample.mts")], { env });
+  undo.push(() => child.kill("SIGKILL"));
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) stream.on("data", (text) => (output += String(text)));
+  const exited = new Promise<number | null>((settle) => child.once("exit", settle));
+  return { process: child, exited, output: () => output };
+}
+
+async function serverWithFreeLease(name: string): Promise<EmbeddedApiServer> {
+  const server = await startApiServer();
+  undo.push(() => server.close());
+  // As a candidate before has left it: freed, and so taken at once.
+  const spec = { holderIdentity: "", leaseDurationSeconds: 1, leaseTransitions: 3 };
+  const url = `${server.url}/apis/coordination.k8s.io/v1/namespaces/default/leases`;
+  const headers = { "content-type": "application/json" };
+  const answer = await fetch(url, { method: "POST", headers, body: JSON.stringify({ metadata: { name }, spec }) });
+  expect(answer.status).toBe(201);
+  return server;
+}
+
+describe("a sample of the README", () => {
+  it.each(["runLeaderElection(", "elector.terms()"])(
+    "%s does not lead when it is run, or does not free its Lease when it is stopped",
+    async (mark) => {
+      const server = await serverWithFreeLease("shop-leader");
+      const sample = startSample(mark, server);
+      await until(
+        "the sample to lead",
+        START_BOUND_MS,
+        () => sample.output().includes("leading, in the term"),
+        sample.output,
+      );
+      sample.process.kill("SIGTERM");
+      expect(await sample.exited).toBe(0);
+      const answer = await fetch(`${server.url}/apis/coordination.k8s.io/v1/namespaces/default/leases/shop-leader`);
+      expect(await answer.json()).toMatchObject({ spec: { holderIdentity: "", leaseTransitions: 4 } });
+    },
+  );
+});
