@@ -1,10 +1,8 @@
-import type { Roster } from "../membership/roster.ts";
+import { ABSURD_MS, type Roster } from "../membership/roster.ts";
 
 /** Durations of a shard Lease up to so long, or up to so many times what members declare, may be meant. */
 const SANE_MS = 120_000;
 const SANE_TIMES = 4;
-/** No member means a Lease of more than this. */
-const ABSURD_MS = 3_600_000;
 
 /**
  * How long a missing Lease is waited out: as long as anybody may have declared in it, which is what members declare now, what those

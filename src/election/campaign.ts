@@ -18,8 +18,9 @@ import type { Instant } from "../runtime/gate-clock.ts";
 import { Absences } from "./absences.ts";
 import { Claims } from "./claims.ts";
 import { Contender, type ContenderContext, type LifeOf } from "./contender.ts";
-import { type Deaths, type HeldLease, heldByOther, wasWaitedOut } from "./deaths.ts";
+import { type Deaths, wasWaitedOut } from "./deaths.ts";
 import { type Elector, type Standing, type Target, versionOf } from "./elector.ts";
+import { heldByOther, heldLeases } from "./held-leases.ts";
 import { KeyMaps } from "./key-maps.ts";
 import { shardMarks } from "./marks.ts";
 import { Moves } from "./moves.ts";
@@ -72,6 +73,7 @@ export class Campaign {
   readonly #absences: Absences;
   readonly #claims: Claims;
   #leaving = false;
+  #ended = false;
   #timer: Timer | undefined;
   #horizonMs = Number.POSITIVE_INFINITY;
 
@@ -141,6 +143,7 @@ export class Campaign {
 
   /** Something about members, sources or key maps has changed: every contender looks again. */
   poke(): void {
+    if (this.#ended) return;
     for (const contender of this.#contenders.values()) contender.dispatch({ type: "tick" });
     this.#armHorizon();
   }
@@ -169,16 +172,21 @@ export class Campaign {
 
   /** Ends timers; Leases that still name us are left to expire. */
   stop(): void {
-    this.#timer?.cancel();
-    this.#targets.stop();
+    this.#end();
     for (const contender of this.#contenders.values()) contender.stop();
   }
 
   /** Closes every gate now, without a write. */
   abandon(reason: string): void {
+    this.#end();
+    for (const contender of this.#contenders.values()) contender.abandon(reason);
+  }
+
+  /** Nothing wakes it any more, whoever still tells it something. */
+  #end(): void {
+    this.#ended = true;
     this.#timer?.cancel();
     this.#targets.stop();
-    for (const contender of this.#contenders.values()) contender.abandon(reason);
   }
 
   /** Brings the gauges that change with time alone up to date. */
@@ -281,29 +289,27 @@ export class Campaign {
 
   /** Wakes everybody when a member or another key map's holder has run out of time, which no event announces. */
   #armHorizon(): void {
+    if (this.#ended) return;
     const nowMs = this.#options.clock.monotonicMs();
     this.#noteDeaths(nowMs);
     const { deaths, roster, clock } = this.#options;
-    let nextMs = Math.min(nextExpiryMs(roster(), nowMs), deaths.look(this.#held(), nowMs));
+    const freed = new Set<string>();
+    const held = heldLeases(this.#contenders.values(), this.#others, (leaseName, resource, observation) => {
+      if (this.#keyMaps.get(resource)?.observe(leaseName, observation)) freed.add(resource);
+    });
+    let nextMs = Math.min(nextExpiryMs(roster(), nowMs), deaths.look(held, nowMs));
     for (const keyMaps of this.#keyMaps.values()) {
       const freeMs = keyMaps.freeFromMs(nowMs);
       if (freeMs > nowMs) nextMs = Math.min(nextMs, freeMs);
     }
     this.#timer?.cancel();
     this.#horizonMs = nextMs;
-    if (nextMs === Number.POSITIVE_INFINITY) return;
-    this.#timer = clock.timer(Math.max(1, nextMs - nowMs), () => this.poke());
-  }
-
-  /** Leases that others hold. */
-  *#held(): Generator<HeldLease> {
-    for (const contender of this.#contenders.values()) {
-      const held = heldByOther(contender);
-      if (held !== undefined) yield held;
+    if (nextMs < Number.POSITIVE_INFINITY) {
+      this.#timer = clock.timer(Math.max(1, nextMs - nowMs), () => this.poke());
     }
-    yield* this.#others.standing((leaseName, { resource, observation }) => {
-      this.#keyMaps.get(resource)?.observe(leaseName, observation);
-    });
+    for (const contender of this.#contenders.values()) {
+      if (freed.has(contender.shard.resource)) contender.dispatch({ type: "tick" });
+    }
   }
 
   /** A Lease may come to name somebody who is gone already. */
@@ -324,8 +330,10 @@ export class Campaign {
 
   /** What somebody who is asked to take nothing may claim is what names it already. */
   #mayContend(shard: Shard, holder: string, nowMs: number): boolean {
-    const { identity, roster, isWarm } = this.#options;
-    if (!this.#mayBeNamed || !isWarm(shard.resource)) return false;
+    const { identity, roster, isWarm, renewal, memberValidUntilMs } = this.#options;
+    // Who has not joined may stand in no Lease that stands by members: others would take it for somebody who is gone.
+    if (renewal === "per-member" && memberValidUntilMs() === Number.NEGATIVE_INFINITY) return false;
+    if (!isWarm(shard.resource)) return false;
     const members = roster();
     if (holder !== identity && [...members.values()].some((one) => one.identity === identity && one.intent))
       return false;
@@ -358,12 +366,6 @@ export class Campaign {
         return absenceMs();
       },
     };
-  }
-
-  /** What stands by a member Lease names nobody who has not joined: who looks would take it for somebody who is gone. */
-  get #mayBeNamed(): boolean {
-    const { renewal, memberValidUntilMs } = this.#options;
-    return renewal === "per-shard" || memberValidUntilMs() > Number.NEGATIVE_INFINITY;
   }
 
   /** Whom to hand a shard to; who leaves hands over everything at once. */

@@ -152,7 +152,9 @@ export class Contender {
     const context = this.#context();
     const { elector, effects } = step(this.#elector, event, context);
     this.#elector = elector;
-    this.#term?.gate.extendTo(validUntilMs(elector, context));
+    const untilMs = validUntilMs(elector, context);
+    // Without any validity the term has been lost in this very step.
+    if (untilMs > Number.NEGATIVE_INFINITY) this.#term?.gate.moveTo(untilMs);
     for (const effect of effects) this.#perform(effect, context);
     this.#arm(context);
     this.#shared.changed(this);

@@ -1,15 +1,15 @@
 import { isHeld, type LeaseVersion } from "../lease/record.ts";
 import { transferOf } from "../lease/transfer.ts";
-import { goneFromMs, type Presence } from "../membership/departures.ts";
+import { type Departure, departureOf, goneFromMs, type Presence } from "../membership/departures.ts";
 import type { Fencing } from "../membership/fencing.ts";
-import type { Contender } from "./contender.ts";
-import { isOurs, versionOf } from "./elector-state.ts";
 
 /** A Lease that somebody else holds. */
 export interface HeldLease {
   readonly holder: string;
   /** It stands by its holder's member Lease; else by its own renewals. */
   readonly standsByMember: boolean;
+  /** What the Lease itself declares: more than its holder does, if somebody with longer durations handed it over. */
+  readonly declaredMs: number;
   /** The holder is certainly gone; `proven` when its Pod shows that it is dead. */
   readonly gone: (proven: boolean) => void;
 }
@@ -34,31 +34,22 @@ export class Deaths {
   /** Looks at every Lease that somebody else holds; answers when to look again, on the monotonic clock. */
   look(held: Iterable<HeldLease>, nowMs: number): number {
     const { coordinator, leaseDurationMs, presence, fencing, isProven } = this.#options;
-    const fromMs = new Map<string, number>();
+    const departureBy = new Map<string, Departure>();
     let nextMs = Number.POSITIVE_INFINITY;
-    for (const { holder, standsByMember, gone } of held) {
+    for (const { holder, standsByMember, declaredMs, gone } of held) {
       if (!standsByMember) {
         if (isProven(holder)) gone(true);
         continue;
       }
       // A dead one is fenced all the same: nobody takes what stands by a member Lease that anybody may still believe in.
-      const knownMs = fromMs.get(holder);
-      const goneMs = knownMs ?? goneFromMs(coordinator, holder, presence(), leaseDurationMs);
-      if (knownMs === undefined) fromMs.set(holder, goneMs);
+      const departure = departureBy.get(holder) ?? departureOf(coordinator, holder, presence());
+      departureBy.set(holder, departure);
+      const goneMs = goneFromMs(departure, declaredMs, leaseDurationMs);
       if (goneMs <= nowMs) gone(false);
       else nextMs = Math.min(nextMs, goneMs);
     }
-    return Math.min(nextMs, fencing.look(new Set(fromMs.keys()), nowMs));
+    return Math.min(nextMs, fencing.look(new Set(departureBy.keys()), nowMs));
   }
-}
-
-/** Of one of our own shards; `undefined` while nobody else holds it. */
-export function heldByOther(contender: Contender): HeldLease | undefined {
-  const { observation } = contender.elector;
-  const holder = versionOf(contender.elector)?.record.holder ?? "";
-  if (holder === "" || isOurs(contender.elector)) return undefined;
-  const gone = (proven: boolean): void => contender.dispatch({ type: "gone", holder, proven });
-  return { holder, standsByMember: observation.standsByMember, gone };
 }
 
 /** Taken from a holder that neither handed it over nor let it go: by somebody's clock that holder's time was over. */

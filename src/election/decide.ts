@@ -1,5 +1,5 @@
 import { compareResourceVersions } from "../kube/resource-version.ts";
-import { type LeaseRecord, nextRenewTime } from "../lease/record.ts";
+import { type LeaseRecord, nextRenewTime, nextTransitions } from "../lease/record.ts";
 import { renewalOf } from "../lease/renewal.ts";
 import {
   type Elector,
@@ -233,14 +233,11 @@ function paceMs(kind: SentWrite["kind"], context: ElectorContext): number {
   return kind === "take" ? context.retryPeriodMs * (0.2 + 0.8 * context.phaseShift) : context.retryPeriodMs;
 }
 
-/** The API's field has 32 bits; observers compare it for equality only, so that it may begin anew. */
-const TRANSITIONS_WRAP = 2 ** 31;
-
 function recordOf(kind: SentWrite["kind"], before: LeaseRecord | undefined, context: ElectorContext): LeaseRecord {
   const renewTime = nextRenewTime(context.now.wallMs, before?.renewTime ?? "");
   const transitions = before?.transitions ?? 0;
   if (kind === "release") return { holder: "", durationMs: 1000, acquireTime: renewTime, renewTime, transitions };
-  const next = (transitions + 1) % TRANSITIONS_WRAP;
+  const next = nextTransitions(transitions);
   const { target } = context.standing;
   if (kind === "transfer" && target !== undefined) {
     const durationMs = Math.max(context.leaseDurationMs, target.leaseDurationMs);

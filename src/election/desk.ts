@@ -108,23 +108,23 @@ export class Desk {
     const before = this.#roster;
     switch (event.type) {
       case "snapshot": {
-        const names = new Set(event.versions.map(({ name }) => name));
+        const members = event.versions.filter(isMember);
+        const names = new Set(members.map(({ name }) => name));
         this.#roster = keepMembers(this.#roster, names);
-        for (const version of event.versions.filter(isMember)) {
+        for (const version of members) {
           this.#roster = observeMember(this.#roster, version, "list", nowMs, leaseDurationMs);
         }
         keeper.listed();
-        if (!firstList && !names.has(keeper.leaseName)) keeper.missed();
+        if (!firstList && !names.has(keeper.leaseName)) keeper.missed(event.resourceVersion);
         break;
       }
       case "changed":
         if (isMember(event.version)) {
           this.#roster = observeMember(this.#roster, event.version, "watch", nowMs, leaseDurationMs);
-        }
+        } else this.#forget(event.version);
         break;
       case "deleted":
-        this.#roster = forgetMember(this.#roster, event.version.name);
-        if (event.version.name === keeper.leaseName) keeper.missed();
+        this.#forget(event.version);
         break;
       case "bookmark":
         break;
@@ -149,6 +149,13 @@ export class Desk {
     const before = this.isFrozen;
     this.#freeze = observeFreeze(this.#freeze, event, controlLeaseName(this.#options.coordinator));
     if (this.isFrozen !== before) campaign.note("wish");
+  }
+
+  /** A member Lease that is gone; one that somebody has labelled as another is as good as gone. */
+  #forget({ name, resourceVersion }: LeaseVersion): void {
+    const { keeper } = this.#options;
+    this.#roster = forgetMember(this.#roster, name);
+    if (name === keeper.leaseName) keeper.missed(resourceVersion);
   }
 
   /** A renewal changes nobody's standing; a member that came, went or says something else does. */

@@ -3,6 +3,13 @@ import { isHeld, isRelease, type LeaseVersion } from "../lease/record.ts";
 import { isLive, type Member, type Roster } from "../membership/roster.ts";
 import { type Observation, type Sight, takeableFromMs } from "./observation.ts";
 
+interface Block {
+  /** Empty when nobody is named any more. */
+  readonly holder: string;
+  /** Monotonic: until then somebody may act under another map; infinite while a member is that stands for it. */
+  readonly untilMs: number;
+}
+
 /**
  * Other key maps of one resource. Two maps cut the keys differently, so that a bucket of one overlaps with several of the other:
  * no shard opens while another Lease of its resource may be held under a different map, and while a live member
@@ -10,8 +17,8 @@ import { type Observation, type Sight, takeableFromMs } from "./observation.ts";
  */
 export class KeyMaps {
   readonly #ours: string;
-  /** Lease name to the monotonic time until which its holder under another map may act. */
-  readonly #othersUntilMs = new Map<string, number>();
+  /** By Lease name: who holds or held it under another map. */
+  readonly #blocks = new Map<string, Block>();
   /** Lease name to the key map that it carried last. */
   readonly #lastMaps = new Map<string, string>();
 
@@ -21,9 +28,9 @@ export class KeyMaps {
 
   /** Takes in what was observed of any shard Lease of the resource, ours by name or not; true when that may change who may try or open. */
   observe(leaseName: string, observation: Observation): boolean {
-    const untilMs = this.#othersUntilMs.get(leaseName);
+    const untilMs = this.#blocks.get(leaseName)?.untilMs;
     this.#take(leaseName, observation);
-    return this.#othersUntilMs.get(leaseName) !== untilMs;
+    return this.#blocks.get(leaseName)?.untilMs !== untilMs;
   }
 
   #take(leaseName: string, observation: Observation): void {
@@ -46,31 +53,42 @@ export class KeyMaps {
   #takeAbsence(leaseName: string, { embargoUntilMs }: Observation, sight: Extract<Sight, { type: "absent" }>): void {
     const last = this.#lastMaps.get(leaseName);
     const certain = sight.firstInstall || (sight.channel === "watch" && (last === undefined || last === this.#ours));
-    if (!certain) this.#block(leaseName, embargoUntilMs);
+    const stood = this.#blocks.get(leaseName)?.untilMs === Number.POSITIVE_INFINITY;
+    if (!certain || stood) this.#block(leaseName, "", embargoUntilMs);
   }
 
   #takeVersion(leaseName: string, observation: Observation, version: LeaseVersion): void {
     const keyMap = version.annotations[ANNOTATION_KEY_MAP];
     if (keyMap !== undefined) this.#lastMaps.set(leaseName, keyMap);
-    const untilMs = this.#othersUntilMs.get(leaseName);
+    const block = this.#blocks.get(leaseName);
+    const { holder } = version.record;
     if (isRelease(version.record)) {
-      if (untilMs !== undefined) this.#othersUntilMs.set(leaseName, takeableFromMs(observation));
+      if (block !== undefined) this.#blocks.set(leaseName, { holder, untilMs: takeableFromMs(observation) });
       return;
     }
     // An annotation that somebody took off leaves the last one in force until it has been waited out.
     const other = keyMap !== undefined && keyMap !== this.#ours;
-    if (other && (isHeld(version.record) || untilMs !== undefined)) this.#block(leaseName, takeableFromMs(observation));
+    if (other && (isHeld(version.record) || block !== undefined)) {
+      this.#block(leaseName, holder, takeableFromMs(observation));
+    } else if (block?.untilMs === Number.POSITIVE_INFINITY) {
+      // Who stands by its member Lease writes no annotation again. Of one that is not named any more the embargo says how long it may act.
+      const untilMs = holder === block.holder ? takeableFromMs(observation) : observation.embargoUntilMs;
+      this.#block(leaseName, holder, untilMs);
+    }
   }
 
-  #block(leaseName: string, untilMs: number): void {
-    this.#othersUntilMs.set(leaseName, Math.max(untilMs, this.#othersUntilMs.get(leaseName) ?? untilMs));
+  /** What was counted stays counted; a holder that stood by its member Lease was not counted yet. */
+  #block(leaseName: string, holder: string, untilMs: number): void {
+    const countedMs = this.#blocks.get(leaseName)?.untilMs ?? untilMs;
+    const latestMs = countedMs === Number.POSITIVE_INFINITY ? untilMs : Math.max(untilMs, countedMs);
+    this.#blocks.set(leaseName, { holder, untilMs: latestMs });
   }
 
   /** Monotonic time from which on no Lease is held under another map, as far as is known now. */
   freeFromMs(monotonicMs: number): number {
     let freeMs = Number.NEGATIVE_INFINITY;
-    for (const [leaseName, untilMs] of this.#othersUntilMs) {
-      if (untilMs <= monotonicMs) this.#othersUntilMs.delete(leaseName);
+    for (const [leaseName, { untilMs }] of this.#blocks) {
+      if (untilMs <= monotonicMs) this.#blocks.delete(leaseName);
       else freeMs = Math.max(freeMs, untilMs);
     }
     return freeMs;

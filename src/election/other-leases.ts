@@ -42,7 +42,8 @@ export class OtherLeases {
         this.#leases.set(leaseName, free);
         freed(leaseName, free);
       };
-      yield { holder: observation.sight.version.record.holder, standsByMember: true, gone };
+      const { holder, durationMs } = observation.sight.version.record;
+      yield { holder, standsByMember: true, declaredMs: durationMs, gone };
     }
   }
 }

@@ -221,6 +221,7 @@ export class Tenure implements Regime {
       roster: () => this.#desk.roster,
       isProven,
       fenced: (version) => this.#desk.fenced(version),
+      failed: () => this.#campaign.poke(),
     });
     const presence = (): Desk => this.#desk;
     return new Deaths({ coordinator, leaseDurationMs: timings.durationMs, presence, fencing, isProven });

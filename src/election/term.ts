@@ -55,14 +55,17 @@ export class Gate {
     return this.#deadlineMs;
   }
 
-  /** An acknowledged renewal moves the deadline; an ended gate stays shut. */
-  extendTo(deadlineMs: number): void {
-    if (deadlineMs <= this.#deadlineMs) return;
+  /**
+   * An acknowledged renewal moves the deadline on, and a write that may change how the Lease is kept alive may move it back until it is
+   * answered; an ended gate stays shut.
+   */
+  moveTo(deadlineMs: number): void {
+    if (deadlineMs === this.#deadlineMs) return;
     this.#deadlineMs = deadlineMs;
     this.#moved();
   }
 
-  /** Calls `moved` after each renewal, for what else hangs on the deadline. */
+  /** Calls `moved` after each move of the deadline, for what else hangs on the deadline. */
   whenMoved(moved: () => void): void {
     this.#moved = moved;
   }

@@ -113,13 +113,23 @@ export function memberLeaseName(coordinator: string, uuid: string): string {
 
 /** Name of the member Lease that an identity has, whether or not it is there; `undefined` for one that is no member's. */
 export function memberLeaseNameOf(coordinator: string, identity: string): string | undefined {
-  const [, uuid] = /^[^_]+_([^_]+)$/.exec(identity) ?? [];
+  const uuid = uuidOf(identity);
   return uuid === undefined ? undefined : memberLeaseName(coordinator, uuid);
 }
 
 /** `<coordinator>-control`; no shard is called so, because a shard's name ends with a number. */
 export function controlLeaseName(coordinator: string): string {
   return `${coordinator}-control`;
+}
+
+/** True when a Lease of that name, of whatever coordinator, is the member Lease of `identity`. */
+export function isMemberLeaseOf(leaseName: string, identity: string): boolean {
+  const uuid = uuidOf(identity);
+  return uuid !== undefined && leaseName.endsWith(`-member-${uuid}`);
+}
+
+function uuidOf(identity: string): string | undefined {
+  return /^[^_]+_([^_]+)$/.exec(identity)?.[1];
 }
 
 /**

@@ -85,6 +85,13 @@ export function nextRenewTime(wallMs: number, lastRenewTime: string): string {
   return formatMicroTime(Math.max(wallUs, lastUs + 1));
 }
 
+/** The API's field has 32 bits; observers compare it for equality only, so that it may begin anew. */
+const TRANSITIONS_WRAP = 2 ** 31;
+
+export function nextTransitions(transitions: number): number {
+  return (transitions + 1) % TRANSITIONS_WRAP;
+}
+
 /** RFC 3339 with exactly six fraction digits; the API server refuses any other number of them. */
 export function formatMicroTime(unixUs: number): string {
   const wholeMs = Math.floor(unixUs / 1000);

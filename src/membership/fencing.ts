@@ -21,6 +21,8 @@ export interface FencingOptions {
   readonly isProven: (identity: string) => boolean;
   /** The API server has stored this fence. */
   fenced(version: LeaseVersion): void;
+  /** A fence came to nothing, or nobody knows: `look` is to be called again, or nobody would try it again. */
+  failed(): void;
 }
 
 /** Fences members that shards stand by and that have not renewed in their time, so that their shards can be taken. */
@@ -37,32 +39,35 @@ export class Fencing {
   look(holders: ReadonlySet<string>, nowMs: number): number {
     const { coordinator, identity, roster, timings, isProven } = this.#options;
     const members = roster();
+    const own = memberLeaseNameOf(coordinator, identity);
     let nextMs = Number.POSITIVE_INFINITY;
     for (const holder of holders) {
       const member = members.get(memberLeaseNameOf(coordinator, holder) ?? "");
-      if (member === undefined || member.identity === identity || isFenced(member.lease)) continue;
+      if (member === undefined || member.leaseName === own || isFenced(member.lease)) continue;
       const rank = rankAmong(members, identity, nowMs);
-      const fromMs = isProven(member.identity) ? nowMs : fenceableFromMs(member, timings.durationMs);
+      const fromMs = isProven(member.identity) ? nowMs : member.actsUntilMs;
       const dueMs = Math.max(
         fromMs + rank * stepMs(timings),
         this.#notBeforeMs.get(member.leaseName) ?? Number.NEGATIVE_INFINITY,
       );
-      if (dueMs <= nowMs) void this.#fence(member);
+      if (dueMs <= nowMs) void this.#fence(member, holder);
       else nextMs = Math.min(nextMs, dueMs);
     }
     return nextMs;
   }
 
-  async #fence(member: Member): Promise<void> {
+  async #fence(member: Member, holder: string): Promise<void> {
     const { store, clock, telemetry, trouble, timings } = this.#options;
-    const { leaseName, lease, identity } = member;
+    const { leaseName, lease } = member;
     this.#notBeforeMs.set(leaseName, Number.POSITIVE_INFINITY);
+    let stored = false;
     try {
-      const answer = await store.update(fencedBody(lease, clock.wallMs()));
+      const answer = await store.update(fencedBody(lease, holder, clock.wallMs()));
       telemetry.meter.increment("electorate_fences_total", { result: answer.type });
       trouble.clear("fence", leaseName);
       if (answer.type === "ok") {
-        telemetry.log.warn({ member: identity }, "a member that did not renew its Lease in time was fenced");
+        stored = true;
+        telemetry.log.warn({ member: holder }, "a member that did not renew its Lease in time was fenced");
         this.#options.fenced(answer.version);
       }
     } catch (error) {
@@ -70,13 +75,9 @@ export class Fencing {
       trouble.report("fence", `fencing member Lease ${leaseName}`, error, leaseName);
     } finally {
       this.#notBeforeMs.set(leaseName, clock.monotonicMs() + timings.retryPeriodMs / 4);
+      if (!stored) this.#options.failed();
     }
   }
-}
-
-/** Monotonic time from which on a member that was not seen to renew since cannot act any more, on whatever clock. */
-function fenceableFromMs(member: Member, leaseDurationMs: number): number {
-  return Math.max(member.liveUntilMs, member.changedMs + leaseDurationMs);
 }
 
 /** One goes first; the others wait for it to be seen. */

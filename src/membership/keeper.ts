@@ -119,9 +119,9 @@ export class MemberKeeper {
     if (this.#membership.echoed !== echoed) this.#options.extended();
   }
 
-  /** The list+watch shows that our Lease is not there. */
-  missed(): void {
-    this.#take(noteAbsent(this.#membership));
+  /** The list+watch shows, at this resourceVersion, that our Lease is not there. */
+  missed(resourceVersion: string): void {
+    this.#take(noteAbsent(this.#membership, resourceVersion));
     this.#changed();
   }
 
@@ -184,9 +184,11 @@ export class MemberKeeper {
   #isCutOff(): boolean {
     const { gateClock, timings } = this.#options;
     const { phase, echoed, sent } = this.#membership;
-    if (!this.#isStrict || phase !== "member" || echoed === undefined) return false;
+    if (!this.#isStrict || phase !== "member") return false;
     const nowMs = gateClock.latestMs();
-    const silentMs = nowMs - Math.max(echoed.sentMs, this.#listedMs);
+    // Before the first echo: since it joined.
+    const heardMs = echoed?.sentMs ?? sent[0]?.sentMs ?? nowMs;
+    const silentMs = nowMs - Math.max(heardMs, this.#listedMs);
     const overdueMs = timings.renewDeadlineMs / 2;
     const overdue = sent.some(({ sentMs }) => nowMs - sentMs > overdueMs) || silentMs > overdueMs;
     if (overdue && nowMs - this.#demandedMs > overdueMs) {

@@ -59,7 +59,11 @@ export function noteRefused(membership: Membership): Membership {
  */
 export function noteVersion(membership: Membership, version: LeaseVersion, channel: "answer" | "feed"): Membership {
   if (membership.phase === "outside") return membership;
-  if (membership.phase === "dead") return { ...membership, version };
+  if (membership.phase === "dead") {
+    const isOld =
+      membership.version !== undefined && isOlder(version.resourceVersion, membership.version.resourceVersion);
+    return isOld ? membership : { ...membership, version };
+  }
   if (!isResourceVersion(version.resourceVersion)) return died(membership, "its resourceVersion has no order");
   const known = membership.version;
   const write = membership.sent.find((sent) => made(sent, version));
@@ -74,8 +78,13 @@ export function noteVersion(membership: Membership, version: LeaseVersion, chann
   return channel === "feed" ? echo(next, madeBy) : next;
 }
 
-/** The list+watch shows that our member Lease is not there. A creation that is on its way may still arrive. */
-export function noteAbsent(membership: Membership): Membership {
+/**
+ * The list+watch, at `resourceVersion`, shows that our member Lease is not there. A creation that is on its way may still arrive, and
+ * one that was answered may be newer than what is shown.
+ */
+export function noteAbsent(membership: Membership, resourceVersion: string): Membership {
+  const { version } = membership;
+  if (version !== undefined && isOlder(resourceVersion, version.resourceVersion)) return membership;
   if (membership.phase === "dead") return { ...membership, version: undefined };
   return membership.phase === "member" ? died({ ...membership, version: undefined }, "it was deleted") : membership;
 }
@@ -90,6 +99,10 @@ export function noteMissing(membership: Membership): Membership {
 /** On the gate clock: until when Leases stand that name us and are kept alive by our member Lease. */
 export function memberValidUntilMs({ phase, echoed }: Membership, renewDeadlineMs: number): number {
   return phase === "member" && echoed !== undefined ? echoed.sentMs + renewDeadlineMs : Number.NEGATIVE_INFINITY;
+}
+
+function isOlder(one: string, other: string): boolean {
+  return isResourceVersion(one) && isResourceVersion(other) && compareResourceVersions(one, other) < 0;
 }
 
 function died(membership: Membership, cause: string): Membership {

@@ -9,6 +9,7 @@ import {
   ANNOTATION_VERSION,
   ANNOTATION_WEIGHT,
   ANNOTATION_ZONE,
+  isMemberLeaseOf,
   PROTOCOL,
 } from "../lease/names.ts";
 import { type LeaseVersion, sameRecord } from "../lease/record.ts";
@@ -37,16 +38,21 @@ export interface Member {
   readonly understood: boolean;
   /** Resources whose first list it has complete, with its key map. */
   readonly resources: ReadonlyMap<string, string>;
-  /** Monotonic: when its record was seen to change. */
-  readonly changedMs: number;
   /** Monotonic; negative infinity once it is fenced. */
   readonly liveUntilMs: number;
+  /** The longest that its Lease has declared: an edit that shortens it shortens nobody's wait. What is absurd counts for nothing. */
+  readonly declaredMs: number;
+  /** Monotonic: how long it may act by what was seen of its Lease so far. No later change moves that earlier. */
+  readonly actsUntilMs: number;
   /** False while it is known from a list only and may have been dead for long. */
   readonly seenToChange: boolean;
 }
 
 /** By Lease name. */
 export type Roster = ReadonlyMap<string, Member>;
+
+/** No member means a Lease of more than this: it was written by hand, and the remedy is to delete the Lease. */
+export const ABSURD_MS = 3_600_000;
 
 export const EMPTY_ROSTER: Roster = new Map();
 
@@ -59,12 +65,13 @@ export function observeMember(
   leaseDurationMs: number,
 ): Roster {
   const known = roster.get(version.name);
+  const { record } = version;
   if (known !== undefined && !isNewer(version, known.lease)) return roster;
-  const changed = known !== undefined && !sameRecord(known.lease.record, version.record);
-  const declaredMs = Math.max(version.record.durationMs, known?.lease.record.durationMs ?? 0) || leaseDurationMs;
+  const changed = known !== undefined && !sameRecord(known.lease.record, record);
+  const declaredMs = Math.max(record.durationMs, known?.lease.record.durationMs ?? 0) || leaseDurationMs;
   const member: Member = {
     leaseName: version.name,
-    identity: version.annotations[ANNOTATION_IDENTITY] ?? version.record.holder,
+    identity: identityOf(version, known),
     lease: version,
     state: version.annotations[ANNOTATION_STATE] === "draining" ? "draining" : "ready",
     intent: intentOf(version),
@@ -78,15 +85,28 @@ export function observeMember(
       known !== undefined && known.lease.annotations[ANNOTATION_RESOURCES] === version.annotations[ANNOTATION_RESOURCES]
         ? known.resources
         : parseResources(version.annotations[ANNOTATION_RESOURCES]),
-    changedMs: known !== undefined && !changed ? known.changedMs : monotonicMs,
     liveUntilMs: isFenced(version)
       ? Number.NEGATIVE_INFINITY
       : known !== undefined && !changed
         ? known.liveUntilMs
         : monotonicMs + declaredMs,
+    declaredMs: Math.max(known?.declaredMs ?? 0, record.durationMs <= ABSURD_MS ? record.durationMs : 0),
+    actsUntilMs: Math.max(
+      known?.actsUntilMs ?? 0,
+      known !== undefined && !changed ? 0 : monotonicMs + Math.max(declaredMs, leaseDurationMs),
+    ),
     seenToChange: channel === "watch" || changed || (known?.seenToChange ?? false),
   };
   return new Map(roster).set(version.name, member);
+}
+
+/**
+ * The name of the Lease says whose it is, whatever somebody made of what it carries or copied from it: two members of one identity would
+ * be one of which nobody knows what it holds.
+ */
+function identityOf({ name, annotations, record }: LeaseVersion, known: Member | undefined): string {
+  const said = annotations[ANNOTATION_IDENTITY] ?? record.holder;
+  return [said, record.holder, known?.identity ?? ""].find((identity) => isMemberLeaseOf(name, identity)) ?? said;
 }
 
 function isNewer(version: LeaseVersion, known: LeaseVersion): boolean {
@@ -110,10 +130,18 @@ export function isLive(member: Member, monotonicMs: number): boolean {
   return monotonicMs < member.liveUntilMs;
 }
 
-/** How the plan deals with it: a member that is asked to drain gives everything away, although it runs on. */
-export function planStateOf({ state, intent }: Pick<Member, "state" | "intent">): "ready" | "cordoned" | "draining" {
+/**
+ * How the plan deals with it: a member that is asked to drain gives everything away, although it runs on. One whose Lease does not name
+ * it any more was edited, and may be dead: it is waited for, but given nothing.
+ */
+export function planStateOf({
+  state,
+  intent,
+  identity,
+  lease,
+}: Pick<Member, "state" | "intent" | "identity" | "lease">): "ready" | "cordoned" | "draining" {
   if (state === "draining" || intent === "drain") return "draining";
-  return intent === "cordon" ? "cordoned" : "ready";
+  return intent === "cordon" || lease.record.holder !== identity ? "cordoned" : "ready";
 }
 
 export function liveIdentities(roster: Roster, monotonicMs: number): ReadonlySet<string> {

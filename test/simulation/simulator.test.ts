@@ -1,24 +1,48 @@
 import { describe, expect, it } from "vitest";
-import { play } from "./story.ts";
+import { calmChanges } from "./stories/calm-changes.ts";
+import { randomFaults } from "./stories/random-faults.ts";
+import { rollingUpdate } from "./stories/rolling-update.ts";
+import { type Stage, tell } from "./story.ts";
+
+/** An outsider writes under the name of a replica: what the replica itself would never do. */
+function forgeRelease({ cluster }: Stage): void {
+  const run = cluster.shards.flatMap((shard) => cluster.sink.actingFor(shard))[0];
+  if (run === undefined) return;
+  const path = `/apis/coordination.k8s.io/v1/namespaces/default/leases/sim-${run.shard}`;
+  cluster.core.handle({
+    method: "PATCH",
+    path,
+    contentType: "application/merge-patch+json",
+    userAgent: run.replica.name,
+    body: JSON.stringify({ spec: { holderIdentity: "", leaseDurationSeconds: 1 } }),
+  });
+}
 
 describe("the simulator itself", () => {
-  it("replays a seed event by event, or a violation could not be looked into", async () => {
-    const first = await play(42);
-    const second = await play(42);
+  it.each([
+    [randomFaults, 42],
+    [rollingUpdate, 5],
+  ])("replays a seed event by event, or a violation could not be looked into", async (story, seed) => {
+    const first = await tell(story, seed);
+    const second = await tell(story, seed);
     expect(second.trace).toEqual(first.trace);
     expect(first.trace.length).toBeGreaterThan(40);
   });
 
   it("sees two gates open when somebody forges a release, which no Lease can survive", async () => {
-    const outcome = await play(3, {
-      sabotage: (cluster, objects) => {
-        cluster.world.at(30_000, () => {
+    const outcome = await tell(randomFaults, 7, {
+      sabotage: ({ world, cluster, outsider, join }) => {
+        world.at(30_000, () => {
           for (const replica of cluster.running.slice(0, -1)) replica.link.break({ eventsHeld: true });
-          cluster.join();
+          join();
         });
-        cluster.world.at(32_000, () => {
+        world.at(32_000, () => {
           for (let times = 0; times < 60; times += 1) {
-            objects.onLease("PUT", (spec) => ({ ...spec, holderIdentity: "", leaseDurationSeconds: 1 }));
+            outsider.edit(outsider.anyLease("shard") ?? "", (spec) => ({
+              ...spec,
+              holderIdentity: "",
+              leaseDurationSeconds: 1,
+            }));
           }
         });
       },
@@ -26,14 +50,37 @@ describe("the simulator itself", () => {
     expect(outcome.problem).toMatch(/gates open at once/);
   });
 
+  it("sees a Lease that is freed while a handler works for it", async () => {
+    const outcome = await tell(calmChanges, 3, {
+      sabotage: (stage) => {
+        for (let atMs = 2_000; atMs < 6_000; atMs += 1) stage.world.at(atMs, () => forgeRelease(stage));
+      },
+    });
+    expect(outcome.problem).toMatch(/released by r\d+ while r\d+ .* works for it/);
+  });
+
   it("sees a shard that nobody owns when the API server refuses every Lease", async () => {
-    const outcome = await play(5, {
-      sabotage: (cluster) => {
-        cluster.world.at(20_000, () => {
+    const outcome = await tell(randomFaults, 5, {
+      sabotage: ({ world, cluster }) => {
+        world.at(20_000, () => {
           cluster.core.authorize = ({ resource, verb }) => resource !== "leases" || verb === "list" || verb === "watch";
         });
       },
     });
-    expect(outcome.problem).toMatch(/have no owner/);
+    expect(outcome.problem).toMatch(/no owner/);
+  });
+
+  it("sees a shard that moves although nothing demands it", async () => {
+    const outcome = await tell(calmChanges, 6, {
+      sabotage: ({ world, cluster, outsider }) => {
+        world.at(15_000, () => {
+          outsider.edit("sim-configmaps-03", (spec) => {
+            const other = cluster.running.find(({ coordinator }) => coordinator.identity !== spec.holderIdentity);
+            return { ...spec, holderIdentity: other?.coordinator.identity };
+          });
+        });
+      },
+    });
+    expect(outcome.problem).toMatch(/moves instead of|no owner/);
   });
 });

@@ -1,248 +1,247 @@
-import { Cluster, type ResourceSetup, Violation } from "./cluster.ts";
-import { World } from "./world.ts";
+import { Cluster, type Move, Violation } from "./cluster.ts";
+import type { Scene } from "./faults.ts";
+import { Outsider } from "./outsider.ts";
+import {
+  FASTEST_RATE,
+  type HandlerManners,
+  type Renewal,
+  type Replica,
+  type ReplicaLease,
+  type ReplicaOptions,
+  SLOWEST_RATE,
+  USUAL_LEASE,
+} from "./replica.ts";
+import { type SeededRandomness, World } from "./world.ts";
 
-/** 16 shards: a kind with one Lease, and one in 15 buckets. */
-const SETUP: readonly ResourceSetup[] = [
-  { resource: { group: "", version: "v1", plural: "secrets", kind: "Secret", namespaced: true }, buckets: 1 },
-  { resource: { group: "", version: "v1", plural: "configmaps", kind: "ConfigMap", namespaced: true }, buckets: 15 },
-];
+/** How the shard Leases of a story are renewed; `mixed`: both ways, beside each other or one after the other. */
+export type RenewalOfStory = Renewal | "mixed";
 
-const FAULTS_FROM_MS = 6_000;
-const FAULTS_UNTIL_MS = 40_000;
-/** 2 L on the slowest clock, a drain, a watch's back-off and some round trips. */
-const BOUND_MS = 50_000;
+/** Of ordinary machines, or as different as the lease settings promise to survive. */
+export type Clocks = "alike" | "apart";
+
+export interface Story {
+  readonly name: string;
+  readonly manners: HandlerManners;
+  /** `either`: decided by the seed. */
+  readonly clocks: Clocks | "either";
+  /** Plays the story; throws a {@link Violation} when something is not as it must be. */
+  play(stage: Stage): Promise<void>;
+}
 
 export interface Outcome {
+  readonly story: string;
   readonly seed: number;
   /** What went wrong; undefined for a run as it must be. */
   readonly problem: string | undefined;
   readonly trace: readonly string[];
   readonly reconciles: number;
+  readonly moves: number;
 }
 
-export interface StoryOptions {
+export interface TellOptions {
   /** Makes the run wrong on purpose, so that the checks can be seen to work. */
-  readonly sabotage?: (cluster: Cluster, objects: Objects) => void;
+  readonly sabotage?: (stage: Stage) => void;
+  /** Default: each a third of the seeds. */
+  readonly renewal?: RenewalOfStory;
 }
+
+/** Handlers that are quick enough to end within the drain time-out, and listen. */
+export const CALM_MANNERS: HandlerManners = { slowRate: 0.05, slowestMs: 1_500, deafRate: 0 };
+
+/** Longest time without an owner of a shard that is handed over: its drain, and some round trips. */
+export const LONGEST_HANDOFF_MS = 2_500;
+
+/** Longest time until an even spread after any single change: an expiry, and what follows. */
+export const SETTLES_WITHIN_MS = 40_000;
+
+/** So long after its last going a member that came and went too often is given nothing. */
+export const PROBATION_MS = 5 * 60_000;
+
+/** How often the kubelet asks. */
+const PROBE_MS = 1_000;
+
+const RENEWALS = ["per-shard", "per-member", "mixed"] as const;
 
 /** One run of a whole cluster, decided by its seed alone. */
-export async function play(seed: number, options: StoryOptions = {}): Promise<Outcome> {
-  const world = new World(seed);
-  const cluster = new Cluster(world, SETUP);
-  const objects = new Objects(cluster);
+export async function tell(story: Story, seed: number, options: TellOptions = {}): Promise<Outcome> {
+  const renewal = options.renewal ?? RENEWALS[seed % RENEWALS.length] ?? "per-shard";
+  const stage = new Stage(seed, story, renewal);
   let problem: string | undefined;
   try {
-    for (let replica = 0; replica < 3; replica += 1)
-      world.at(world.randomness.between(0, 4_000), () => void cluster.join());
-    objects.create();
-    schedule(cluster, objects);
-    options.sabotage?.(cluster, objects);
-    const check = (): void => cluster.check();
-    await world.run(FAULTS_UNTIL_MS, check);
-    heal(cluster);
-    problem = await recover(cluster, objects, check);
+    options.sabotage?.(stage);
+    await story.play(stage);
   } catch (error) {
     if (!(error instanceof Violation)) throw error;
     problem = error.message;
   }
-  for (const replica of cluster.running) replica.kill();
-  cluster.core.close();
-  return { seed, problem, trace: world.trace, reconciles: cluster.sink.reconciles };
+  return { story: story.name, seed, problem, ...stage.end() };
 }
 
-/** Every shard owned and every key reconciled within the bound; then it must stay so for a while. */
-async function recover(cluster: Cluster, objects: Objects, check: () => void): Promise<string | undefined> {
-  const { world } = cluster;
-  const untilMs = world.nowMs + BOUND_MS;
-  for (let calm = 0; calm < 3; ) {
-    await world.run(world.nowMs + 1_000, check);
-    const problem = afterwards(cluster, objects);
-    if (problem !== undefined && world.nowMs >= untilMs) return problem;
-    calm = problem === undefined ? calm + 1 : 0;
+/** Where a story is played: a cluster, its outsider, and what a story can do and expect. */
+export class Stage implements Scene {
+  readonly world: World;
+  readonly cluster: Cluster;
+  readonly outsider: Outsider;
+  readonly renewal: RenewalOfStory;
+  readonly clocks: Clocks;
+  /** What replicas join with, beside the options of each. */
+  usually: Partial<ReplicaOptions> = {};
+  readonly #check: () => void;
+  #isChanging = false;
+  /** Faults that are not over. */
+  #pending = 0;
+
+  constructor(seed: number, { manners, clocks }: Story, renewal: RenewalOfStory) {
+    this.world = new World(seed);
+    this.cluster = new Cluster(this.world, manners);
+    this.clocks = clocks === "either" ? this.world.randomness.pick(["alike", "apart"] as const) : clocks;
+    this.outsider = new Outsider(this.cluster);
+    this.renewal = renewal;
+    this.#check = () => this.cluster.check();
+    this.world.note(`renewal ${renewal}, clocks ${this.clocks}`);
+    this.outsider.createObjects();
   }
-  return undefined;
-}
 
-function afterwards(cluster: Cluster, objects: Objects): string | undefined {
-  const unowned = cluster.unowned();
-  if (unowned.length > 0)
-    return `${unowned.length} shards have no owner ${BOUND_MS} ms after the faults ended: ${unowned.join(", ")}`;
-  const loads = [...cluster.loads()];
-  const fullest = Math.max(...loads.map(([, load]) => load));
-  const emptiest = Math.min(...loads.map(([, load]) => load));
-  if (fullest - emptiest > 1) return `shards are spread unevenly: ${loads.map((load) => load.join(" ")).join(", ")}`;
-  const lost = objects.unreconciled();
-  if (lost.length > 0) return `${lost.length} keys were not reconciled: ${lost.join(", ")}`;
-  return undefined;
-}
-
-/** Every line works, nobody sleeps, and at least two replicas are there. */
-function heal(cluster: Cluster): void {
-  const { world } = cluster;
-  world.note("all faults end");
-  for (const replica of cluster.running) replica.link.heal(world.randomness.chance(0.5) ? "deliver" : "cut");
-  while (cluster.running.length < 2) cluster.join();
-}
-
-type Fault = (cluster: Cluster, objects: Objects) => void;
-
-function schedule(cluster: Cluster, objects: Objects): void {
-  const { world } = cluster;
-  const { randomness } = world;
-  const count = 3 + Math.floor(randomness.between(0, 6));
-  for (let number = 0; number < count; number += 1) {
-    const [name, fault] = randomness.pick(FAULTS);
-    world.at(randomness.between(FAULTS_FROM_MS, FAULTS_UNTIL_MS - 1_000), () => {
-      world.note(`fault: ${name}`);
-      fault(cluster, objects);
-    });
-  }
-  for (let atMs = 3_000; atMs < FAULTS_UNTIL_MS; atMs += 1_500) world.at(atMs, () => objects.change());
-}
-
-function victim({ running, world }: Cluster) {
-  return running.length === 0 ? undefined : world.randomness.pick(running);
-}
-
-function breakLine(
-  faults: Parameters<NonNullable<ReturnType<typeof victim>>["link"]["break"]>[0],
-  mostMs: number,
-): Fault {
-  return (cluster) => {
-    const { world } = cluster;
-    const replica = victim(cluster);
-    if (replica === undefined) return;
-    replica.link.break(faults);
-    const how = world.randomness.chance(0.5) ? "deliver" : "cut";
-    world.after(world.randomness.between(500, mostMs), () => replica.link.heal(how));
+  /** Without a renewal of its own, a replica of a mixed story has either. */
+  readonly join = (options: Partial<ReplicaOptions> = {}): Replica => {
+    const lease = { ...USUAL_LEASE, renewal: this.#anyRenewal(), ...this.usually.lease, ...options.lease };
+    const clockRate = clockRateOf(this.clocks, this.world.randomness);
+    return this.cluster.join({ clockRate, ...this.usually, ...options, lease });
   };
-}
 
-const FAULTS: readonly (readonly [string, Fault])[] = [
-  ["crash", (cluster) => victim(cluster)?.kill()],
-  [
-    "crash and restart",
-    (cluster) => {
-      victim(cluster)?.kill();
-      cluster.world.after(cluster.world.randomness.between(100, 20_000), () => void cluster.join());
-    },
-  ],
-  ["join", (cluster) => void cluster.join()],
-  ["stop", (cluster) => victim(cluster)?.terminate()],
-  [
-    "rolling restart of one",
-    (cluster) => {
-      cluster.join();
-      const old = victim(cluster);
-      cluster.world.after(1_500, () => old?.terminate());
-    },
-  ],
-  ["two-way partition", breakLine({ requestsLost: true, answersLost: true }, 30_000)],
-  ["answers lost", breakLine({ answersLost: true }, 30_000)],
-  ["requests lost", breakLine({ requestsLost: true }, 30_000)],
-  ["watch stalled", breakLine({ eventsHeld: true }, 30_000)],
-  ["lossy and late line", breakLine({ lossRate: 0.2, lateRate: 0.4, lateMs: 4_000 }, 30_000)],
-  ["pause", (cluster) => victim(cluster)?.machine.pause(cluster.world.randomness.between(300, 25_000))],
-  ["suspend", (cluster) => victim(cluster)?.machine.suspend(cluster.world.randomness.between(300, 25_000))],
-  ["wall clock set", (cluster) => victim(cluster)?.machine.jumpWall(cluster.world.randomness.between(-9e5, 9e5))],
-  ["watches cut", ({ core }) => core.endWatches("cut")],
-  [
-    "history compacted",
-    ({ core }) => {
-      core.compact();
-      core.endWatches("cut");
-    },
-  ],
-  ["Lease deleted", (_cluster, objects) => objects.onLease("DELETE", () => undefined)],
-  [
-    "Lease taken by an outsider",
-    (_cluster, objects) =>
-      objects.onLease("PUT", (spec) => ({ ...spec, holderIdentity: "outsider", leaseDurationSeconds: 15 })),
-  ],
-  ["Lease emptied", (_cluster, objects) => objects.onLease("PUT", () => ({}))],
-  [
-    "Lease filled with nonsense",
-    (_cluster, objects) =>
-      objects.onLease("PUT", (spec) => ({ ...spec, holderIdentity: " \\u0000?", leaseTransitions: 7_777 })),
-  ],
-  [
-    "Lease names somebody who did not ask",
-    (cluster, objects) => {
-      const holderIdentity = victim(cluster)?.coordinator.identity ?? "nobody";
-      objects.onLease("PUT", (spec) => ({ ...spec, holderIdentity }));
-    },
-  ],
-  ["Lease annotated", (_cluster, objects) => objects.onLease("PUT", (spec) => spec)],
-];
+  readonly later = (delayMs: number, action: () => void): void => {
+    this.#pending += 1;
+    this.world.after(delayMs, () => {
+      this.#pending -= 1;
+      action();
+    });
+  };
 
-const OBJECTS_PER_KIND = { configmaps: 40, secrets: 4 } as const;
-
-/** The outsider: it makes and changes the objects, and meddles with Leases. */
-export class Objects {
-  readonly #cluster: Cluster;
-  #changes = 0;
-
-  constructor(cluster: Cluster) {
-    this.#cluster = cluster;
+  /** Replicas that start within a while of each other. */
+  joinAll(count: number, withinMs: number): void {
+    for (let number = 0; number < count; number += 1)
+      this.world.after(this.world.randomness.between(0, withinMs), () => void this.join());
   }
 
-  create(): void {
-    for (const [plural, count] of Object.entries(OBJECTS_PER_KIND)) {
-      for (let number = 0; number < count; number += 1) {
-        const metadata = { name: `o${number}`, annotations: { "sim/wanted": "0" } };
-        this.#ask("POST", `/api/v1/namespaces/default/${plural}`, { metadata });
-      }
+  /** An outsider changes an object every so often, until the end is near. */
+  keepChanging(everyMs: number): void {
+    this.#isChanging = true;
+    const change = (): void => {
+      if (!this.#isChanging) return;
+      this.outsider.changeObject();
+      this.world.after(everyMs, change);
+    };
+    this.world.after(everyMs, change);
+  }
+
+  async advance(ms: number): Promise<void> {
+    await this.world.run(this.world.nowMs + ms, this.#check);
+  }
+
+  /** As the kubelet would find out; false when it takes longer. */
+  async becomesReady(replica: Replica, withinMs: number): Promise<boolean> {
+    const untilMs = this.world.nowMs + withinMs;
+    do {
+      await this.advance(PROBE_MS);
+      if (!replica.isRunning) return false;
+      if (await replica.isReady()) return true;
+    } while (this.world.nowMs < untilMs);
+    return false;
+  }
+
+  /** Until every shard is owned, evenly, and stays so for some seconds. */
+  async settle(withinMs: number, evenWithinMs = withinMs): Promise<void> {
+    const startMs = this.world.nowMs;
+    for (let calm = 0; calm < 3; ) {
+      await this.advance(1_000);
+      const tookMs = this.world.nowMs - startMs;
+      const unsettled = this.#unsettled();
+      if (unsettled !== undefined && tookMs >= withinMs) this.fail(`${unsettled} after ${withinMs} ms`);
+      const uneven = this.#uneven();
+      if (uneven !== undefined && tookMs >= evenWithinMs) this.fail(`${uneven} after ${evenWithinMs} ms`);
+      calm = unsettled === undefined && uneven === undefined ? calm + 1 : 0;
     }
   }
 
-  change(): void {
-    const { randomness } = this.#cluster.world;
-    const [plural, count] = randomness.chance(0.9) ? (["configmaps", 40] as const) : (["secrets", 4] as const);
-    this.#changes += 1;
-    const patch = { metadata: { annotations: { "sim/wanted": String(this.#changes) } } };
-    this.#ask("PATCH", `/api/v1/namespaces/default/${plural}/o${Math.floor(randomness.between(0, count))}`, patch);
+  /** Once things are settled nothing moves any more, and in the end everything that was asked for was done. */
+  async expectRest(forMs: number): Promise<void> {
+    this.#isChanging = false;
+    const before = this.cluster.moves.length;
+    const writes = this.cluster.shardWrites;
+    await this.advance(forMs);
+    this.expectMoves(before, 0, "although everything was settled");
+    const written = this.cluster.shardWrites - writes;
+    // That is what it is for: a Lease that stands by its member is written when its holder changes.
+    if (this.renewal === "per-member" && written > 0)
+      this.fail(`shard Leases were written ${written} times although nothing moved`);
+    if (this.#lost !== undefined) this.fail(this.#lost);
   }
 
-  /** Changes the spec of a shard Lease, as kubectl would: whatever version it has. */
-  onLease(
-    method: "PUT" | "DELETE",
-    change: (spec: Record<string, unknown>) => Record<string, unknown> | undefined,
-  ): void {
-    const path = `/apis/coordination.k8s.io/v1/namespaces/default/leases/sim-${this.#cluster.world.randomness.pick(this.#cluster.shards)}`;
-    const found = this.#ask("GET", path);
-    if (found?.kind === undefined || found.kind !== "Lease") return;
-    if (method === "DELETE") return void this.#ask("DELETE", path);
-    const annotations = { ...found.metadata?.annotations, "outsider/was-here": String(this.#cluster.world.nowMs) };
-    this.#ask("PUT", path, { ...found, metadata: { ...found.metadata, annotations }, spec: change(found.spec ?? {}) });
+  /** Exactly so many moves since there were `before`, or up to `most`. */
+  expectMoves(before: number, count: number, why: string, most = count): void {
+    const moves = this.cluster.moves.slice(before);
+    if (moves.length >= count && moves.length <= most) return;
+    const due = most === count ? `${count}` : `${count} to ${most}`;
+    this.fail(`${moves.length} moves instead of ${due} ${why}: ${textOfMoves(moves)}`);
   }
 
-  /** Keys whose wanted state was never observed by a reconcile. */
-  unreconciled(): string[] {
-    return Object.keys(OBJECTS_PER_KIND).flatMap((plural) =>
-      (this.#ask("GET", `/api/v1/namespaces/default/${plural}`)?.items ?? [])
-        .filter(({ metadata }) => metadata.annotations?.["sim/wanted"] !== metadata.annotations?.["sim/observed"])
-        .filter(({ metadata }) => metadata.name.startsWith("o"))
-        .map(({ metadata }) => `${plural}/${metadata.name}`),
-    );
+  fail(problem: string): never {
+    this.world.note(`VIOLATION: ${problem}`);
+    throw new Violation(problem);
   }
 
-  #ask(method: string, path: string, body?: object): Found | undefined {
-    const contentType = method === "PATCH" ? "application/merge-patch+json" : "application/json";
-    const answer = this.#cluster.core.handle({
-      method,
-      path,
-      contentType,
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
-    return answer.kind === "body" ? (JSON.parse(answer.body) as Found) : undefined;
+  end(): Pick<Outcome, "trace" | "reconciles" | "moves"> {
+    for (const replica of this.cluster.running) replica.kill();
+    this.cluster.core.close();
+    return {
+      trace: this.world.trace,
+      reconciles: this.cluster.sink.reconciles,
+      moves: this.cluster.moves.length,
+    };
+  }
+
+  #anyRenewal(): Renewal {
+    return this.renewal === "mixed" ? this.world.randomness.pick(["per-shard", "per-member"] as const) : this.renewal;
+  }
+
+  get #lost(): string | undefined {
+    const lost = this.outsider.unreconciled();
+    return lost.length === 0 ? undefined : `${lost.length} keys are not reconciled: ${lost.join(", ")}`;
+  }
+
+  #unsettled(): string | undefined {
+    if (this.#pending > 0) return "a fault goes on";
+    // Its gates look open as long as nobody asks them.
+    const resting = this.cluster.running.find(({ machine }) => machine.isResting);
+    if (resting !== undefined) return `${resting.name} still sleeps`;
+    const unowned = this.cluster.ownership.unowned();
+    if (unowned.length > 0) return `${unowned.length} shards have no owner: ${unowned.join(", ")}`;
+    return this.#isChanging ? undefined : this.#lost;
+  }
+
+  #uneven(): string | undefined {
+    const loads = [...this.cluster.loads()];
+    const counts = loads.map(([, load]) => load);
+    if (Math.max(...counts) - Math.min(...counts) > 1)
+      return `shards are spread unevenly: ${loads.map((load) => load.join(" ")).join(", ")}`;
+    return undefined;
   }
 }
 
-interface Found {
-  readonly kind?: string;
-  readonly metadata?: { readonly annotations?: Record<string, string> };
-  readonly spec?: Record<string, unknown>;
-  readonly items?: readonly {
-    readonly metadata: { readonly name: string; readonly annotations?: Record<string, string> };
-  }[];
+/** Often at the edges of what is promised, where an off-by-a-little shows. */
+function clockRateOf(clocks: Clocks, randomness: SeededRandomness): number {
+  if (clocks === "alike") return randomness.between(0.9995, 1.0005);
+  if (randomness.chance(0.2)) return SLOWEST_RATE;
+  return randomness.chance(0.25) ? FASTEST_RATE : randomness.between(SLOWEST_RATE, FASTEST_RATE);
+}
+
+/** True time that a Lease can stand at most after it was renewed for the last time. */
+export function longestLifeMs({ durationMs = USUAL_LEASE.durationMs }: ReplicaLease): number {
+  return durationMs / SLOWEST_RATE;
+}
+
+function textOfMoves(moves: readonly Move[]): string {
+  return moves
+    .map(({ shard, from, to, how }) => `${shard} ${how} ${from.split("_")[0]} > ${to.split("_")[0]}`)
+    .join(", ");
 }

@@ -90,6 +90,9 @@ export class World {
   }
 }
 
+/** A watchdog that samples the clocks every 100 ms has seen the rest by then. */
+const WATCHDOG_LATE_MS = 101;
+
 /**
  * One machine and its process, as the process sees time: both clocks run at rates of their own; a paused process sees time go
  * on but runs nothing; a suspended machine stops its monotonic clock and runs nothing; a dead one runs nothing ever again.
@@ -100,7 +103,7 @@ export class Machine implements Clock {
   #wallOffsetMs: number;
   #suspendedMs = 0;
   #suspendedSinceMs: number | undefined;
-  #resumesAtMs = 0;
+  #resumesAtMs = Number.NEGATIVE_INFINITY;
   #dead = false;
   #held: (() => void)[] = [];
 
@@ -114,9 +117,19 @@ export class Machine implements Clock {
     return this.#dead;
   }
 
+  /** True time at which its last rest ends or ended. */
+  get resumesAtMs(): number {
+    return this.#resumesAtMs;
+  }
+
   /** Paused or suspended: it runs nothing now. */
   get isResting(): boolean {
     return this.#world.nowMs < this.#resumesAtMs;
+  }
+
+  /** It rests, or woke so lately that its watchdog may not have looked. */
+  get hasRestedLately(): boolean {
+    return this.#world.nowMs < this.#resumesAtMs + WATCHDOG_LATE_MS;
   }
 
   wallMs(): number {

@@ -14,7 +14,7 @@ import {
   type WriteOutcome,
   wakeAtMs,
 } from "../../src/election/elector.ts";
-import { ANNOTATION_TRANSFER } from "../../src/lease/names.ts";
+import { ANNOTATION_RENEWAL, ANNOTATION_TRANSFER } from "../../src/lease/names.ts";
 import { type LeaseVersion, nextRenewTime, parseLease } from "../../src/lease/record.ts";
 import type { Renewal } from "../../src/lease/renewal.ts";
 import { transferText } from "../../src/lease/transfer.ts";
@@ -66,6 +66,11 @@ export function lease(described: Described): LeaseVersion {
       acquireTime: described.acquireTime ?? renewTime,
     },
   });
+}
+
+/** The same version, marked to stand by the member Lease of its holder. */
+export function standing(version: LeaseVersion): LeaseVersion {
+  return { ...version, annotations: { ...version.annotations, [ANNOTATION_RENEWAL]: "per-member" } };
 }
 
 /** A release as a holder writes it: nobody, one second, transitions unchanged. */
@@ -197,7 +202,7 @@ export class ElectorDriver {
     const { write, on } = this.#pending ?? { write: this.pending, on: undefined };
     this.#rv += 1;
     const { record } = write;
-    return lease({
+    const version = lease({
       rv: this.#rv,
       uid: on?.uid ?? `uid-of-${this.#rv}`,
       holder: record.holder,
@@ -207,6 +212,23 @@ export class ElectorDriver {
       acquireTime: record.acquireTime,
       annotations: write.kind === "transfer" ? transferAnnotation(write) : {},
     });
+    return write.renewal === "per-member" ? standing(version) : version;
+  }
+
+  /** A write of our member Lease, sent `agoMs` before now, has come back by the watch. */
+  memberEchoes(agoMs = 0): this {
+    this.memberValidUntilMs = this.context.now.earliestMs - agoMs + V;
+    return this.dispatch({ type: "tick" });
+  }
+
+  /** Our member Lease was fenced, deleted or edited. */
+  identityDies(): this {
+    this.memberValidUntilMs = Number.NEGATIVE_INFINITY;
+    return this.dispatch({ type: "tick" });
+  }
+
+  learnsOfTheEndOf(holder: string): this {
+    return this.dispatch({ type: "gone", holder, proven: false });
   }
 
   /** Another Lease was written now, say our member Lease, and the server stored that as `resourceVersion`. */

@@ -187,6 +187,7 @@ export class Replica {
       roster: () => this.desk.roster,
       isProven,
       fenced: (version) => this.desk.fenced(version),
+      failed: () => this.campaign.poke(),
     });
     this.campaign = new Campaign({
       ...shared,

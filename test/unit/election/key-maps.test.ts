@@ -1,6 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { KeyMaps } from "../../../src/election/key-maps.ts";
-import { type Observation, observeAbsence, observeVersion, UNSEEN } from "../../../src/election/observation.ts";
+import {
+  type Observation,
+  observeAbsence,
+  observeGone,
+  observeVersion,
+  UNSEEN,
+} from "../../../src/election/observation.ts";
 import type { LeaseVersion } from "../../../src/lease/record.ts";
 import { EMPTY_ROSTER, observeMember, type Roster } from "../../../src/membership/roster.ts";
 import { L, lease, released } from "../../support/elector-driver.ts";
@@ -39,7 +45,20 @@ class Watcher {
     });
     return this.keyMaps.observe("shop-configmaps-12", this.observation);
   }
+
+  /** Its holder, which stood by its member Lease, is gone. */
+  learnsThatItsHolderIsGone(): boolean {
+    this.observation = observeGone(this.observation);
+    return this.keyMaps.observe("shop-configmaps-12", this.observation);
+  }
 }
+
+const MARK = { "electorate.dev/renewal": "per-member" };
+/** Held by a member Lease, and by no renewal of its own. */
+const standing = (keyMap: string | undefined, version: LeaseVersion): LeaseVersion => {
+  const marked = under(keyMap, version);
+  return { ...marked, annotations: { ...marked.annotations, ...MARK } };
+};
 
 function member(keyMap: string, state = "ready", identity = "r2_uuid"): Roster {
   const annotations = {
@@ -119,6 +138,36 @@ describe("key maps (section 3)", () => {
   it("a map under which a Lease is held goes on, whoever came first", () => {
     const { keyMaps } = new Watcher();
     expect(keyMaps.isPreferred("configmaps", member(OTHERS), 10, () => true)).toBe(true);
+  });
+
+  it("a dead member of the old count, fenced at last, does not block every bucket of the new one for ever", () => {
+    const watcher = new Watcher();
+    watcher.sees(standing(OTHERS, lease({ rv: 10 })), 0);
+    expect(watcher.keyMaps.freeFromMs(60_000)).toBe(Number.POSITIVE_INFINITY);
+    expect(watcher.learnsThatItsHolderIsGone()).toBe(true);
+    expect(watcher.keyMaps.freeFromMs(60_000)).toBe(Number.NEGATIVE_INFINITY);
+  });
+
+  it("one that is deleted, emptied or taken under our map is waited out, and then blocks nobody any more", () => {
+    const [deleted, emptied, taken] = [new Watcher(), new Watcher(), new Watcher()];
+    for (const watcher of [deleted, emptied, taken]) watcher.sees(standing(OTHERS, lease({ rv: 10 })), 0);
+    deleted.misses(1_000);
+    emptied.sees(standing(OTHERS, lease({ rv: 11, holder: "", durationMs: 0 })), 1_000);
+    taken.sees(standing(OURS, lease({ rv: 11, holder: "r3_u3", transitions: 2 })), 1_000);
+    for (const { keyMaps } of [deleted, emptied, taken]) {
+      expect(keyMaps.freeFromMs(1_001)).toBe(L + 1_000);
+      expect(keyMaps.freeFromMs(L + 1_000)).toBe(Number.NEGATIVE_INFINITY);
+    }
+  });
+
+  it("our map, patched onto what stands by a member under another one, does not let that member be overlooked", () => {
+    const watcher = new Watcher();
+    watcher.sees(standing(OTHERS, lease({ rv: 10, renewTime: "2026-01-01T00:00:00.000010Z" })), 0);
+    for (const [index, keyMap] of [OURS, undefined].entries()) {
+      const patched = lease({ rv: 11 + index, renewTime: "2026-01-01T00:00:00.000010Z" });
+      watcher.sees(standing(keyMap, patched), 1_000);
+      expect(watcher.keyMaps.freeFromMs(60_000)).toBe(Number.POSITIVE_INFINITY);
+    }
   });
 
   it("says when it may have changed who may try, and only then: every contender is woken by it", () => {

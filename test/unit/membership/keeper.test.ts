@@ -125,7 +125,7 @@ describe("our member Lease", () => {
     expect(stored()).toMatchObject({ record: { holder: "pod_u1" }, labels: { "electorate.dev/role": "member" } });
     expect((stored()?.record.renewTime ?? "") > afterLoss).toBe(true);
     leases.remove("shop-member-u1");
-    keeper.missed();
+    keeper.missed("999");
     await clock.advance(50);
     expect(stored()?.record.holder).toBe("pod_u1");
   });

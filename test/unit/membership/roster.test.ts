@@ -7,6 +7,7 @@ import {
   keepMembers,
   nextExpiryMs,
   observeMember,
+  planStateOf,
   type Roster,
   standingOf,
 } from "../../../src/membership/roster.ts";
@@ -63,6 +64,30 @@ describe("members, as one replica sees them (section 6)", () => {
     const roster = observeMember(EMPTY_ROSTER, first, "watch", 0, L);
     const relabelled = { ...memberLease(2), record: first.record };
     expect(only(observeMember(roster, relabelled, "watch", 14_000, L)).liveUntilMs).toBe(L);
+  });
+
+  it("a Lease that was made to carry another member's identity, or is a copy of its Lease, is no second one of that name", () => {
+    const named = (changes: Parameters<typeof memberLease>[1]) =>
+      only(observeMember(EMPTY_ROSTER, memberLease(1, changes), "watch", 0, L)).identity;
+    const others = { "electorate.dev/identity": "pod_b" };
+    expect(named({ annotations: others })).toBe("pod_a");
+    expect(named({ spec: { holderIdentity: "pod_b" } })).toBe("pod_a");
+    const known = observeMember(EMPTY_ROSTER, memberLease(1), "watch", 0, L);
+    const emptied = memberLease(2, { annotations: others, spec: { holderIdentity: "" } });
+    expect(only(observeMember(known, emptied, "watch", 0, L)).identity).toBe("pod_a");
+  });
+
+  it("no edit moves the moment earlier until which a member may act, and no label moves it later", () => {
+    const at = (roster: Roster, version: LeaseVersion, nowMs: number) =>
+      observeMember(roster, version, "watch", nowMs, L);
+    const long = at(EMPTY_ROSTER, memberLease(1, { spec: { leaseDurationSeconds: 60 } }), 0);
+    expect(only(long).actsUntilMs).toBe(60_000);
+    const short = { leaseDurationSeconds: 1 };
+    const twice = at(at(long, memberLease(2, { spec: short }), 10), memberLease(3, { spec: short }), 20);
+    expect(only(twice).actsUntilMs).toBe(60_010);
+    const labelled = { ...memberLease(4), record: memberLease(3, { spec: short }).record };
+    expect(only(at(twice, labelled, 59_000)).actsUntilMs).toBe(60_010);
+    expect(only(at(twice, memberLease(4), 59_000)).actsUntilMs).toBe(59_000 + L);
   });
 
   it("a member known from a list only was not seen to live: it becomes one to count on when its Lease changes", () => {
@@ -155,5 +180,15 @@ describe("members, as one replica sees them (section 6)", () => {
     expect(only(asked)).toMatchObject({ state: "ready", intent: "cordon" });
     expect(standingOf(asked, 4_000)).not.toBe(standingOf(renewed, 4_000));
     expect(standingOf(renewed, 40_000)).not.toBe(standingOf(renewed, 2_000));
+  });
+});
+
+describe("how the plan deals with a member", () => {
+  const seen = (spec: object) => only(observeMember(EMPTY_ROSTER, memberLease(5, { spec }), "watch", 0, L));
+
+  it("shards are given to a member whose Lease somebody has emptied or given to another: nobody renews it", () => {
+    expect(planStateOf(seen({}))).toBe("ready");
+    expect(planStateOf(seen({ holderIdentity: "" }))).toBe("cordoned");
+    expect(planStateOf(seen({ holderIdentity: "pod_b" }))).toBe("cordoned");
   });
 });

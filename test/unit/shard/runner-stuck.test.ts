@@ -12,7 +12,7 @@ describe("a handler that ignores a drain", () => {
     world.runner.drain(first);
     for (let passed = 0; passed < DRAIN_MS + 1_000; passed += 1_000) {
       await world.clock.advance(1_000);
-      first.gate.extendTo(world.gateClock.earliestMs() + V);
+      first.gate.moveTo(world.gateClock.earliestMs() + V);
     }
     expect(world.said).toEqual(["stuck"]);
     first.end(new Error("stuck"));
@@ -52,7 +52,7 @@ describe("a handler that ignores a drain", () => {
     runner.drain(second);
     for (let passed = 0; passed < 60_000; passed += 1_000) {
       await clock.advance(1_000);
-      second.gate.extendTo(gateClock.earliestMs() + V);
+      second.gate.moveTo(gateClock.earliestMs() + V);
     }
     expect(said).not.toContain("vacated");
     handler.runs[0]?.end();

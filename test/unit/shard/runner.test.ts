@@ -74,7 +74,7 @@ describe("one shard on one replica", () => {
     for (let passed = 0; passed < DRAIN_MS; passed += 2_000) {
       expect(first.signal.aborted).toBe(false);
       await clock.advance(2_000);
-      first.gate.extendTo(gateClock.earliestMs() + V);
+      first.gate.moveTo(gateClock.earliestMs() + V);
     }
     expect(first.signal.aborted).toBe(true);
     expect(first.gate.permitsWrite()).toBe(true);
@@ -131,7 +131,7 @@ describe("one shard on one replica", () => {
     await settle();
     expect(watchdog.armedMs).toBe(V + Q);
     await clock.advance(8_000);
-    first.gate.extendTo(gateClock.earliestMs() + V);
+    first.gate.moveTo(gateClock.earliestMs() + V);
     expect(watchdog.armedMs).toBe(V + Q);
     await clock.advance(8_000);
     expect(said).toEqual([]);
