@@ -1,4 +1,3 @@
-import { hostname } from "node:os";
 import type { CoordinatorOptions } from "./config/options.ts";
 import { type Settings, settingsOf } from "./config/settings.ts";
 import type { Regime } from "./election/regime.ts";
@@ -60,7 +59,7 @@ class Replica implements Coordinator {
     this.#options = options;
     this.#settings = settings;
     this.#own = { clock, randomness, telemetry, trouble: new TroubleLog(telemetry.log) };
-    this.#identity = createIdentity(options.identity ?? process.env.POD_NAME ?? hostname(), randomness.uuid());
+    this.#identity = createIdentity(settings.identity, randomness.uuid());
     this.checks = new HealthChecks(clock);
     this.checks.addReadyCheck("coordinator", () => this.#requireReady());
   }
@@ -117,7 +116,7 @@ class Replica implements Coordinator {
     this.#regime = regime;
     regime.start();
     for (const set of this.#sets) {
-      scope.run((ended) => set.source.run(ended));
+      scope.run((ended) => set.run(ended));
       scope.run(async () => {
         await set.source.whenSynced();
         regime.prepare(set.resource, set.keyMap);

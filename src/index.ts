@@ -8,6 +8,12 @@ export {
 } from "./config/leader-election.ts";
 export type { CoordinatorOptions, ResourceOptions } from "./config/options.ts";
 export type { LeaseSettings } from "./config/timings.ts";
+export {
+  type Controller,
+  type ControllerOptions,
+  createController,
+  type Retriever,
+} from "./controller.ts";
 export { type Coordinator, createCoordinator } from "./coordinator.ts";
 export type { LeaderCallbacks } from "./election/leader-work.ts";
 export type { Gate, Term } from "./election/term.ts";
@@ -23,6 +29,7 @@ export {
   type ReconcileRequest,
   TerminalError,
 } from "./reconcile/contract.ts";
+export type { ObjectHandler } from "./reconcile/object-handler.ts";
 export { ElectorateError, type ErrorCode } from "./runtime/errors.ts";
 export type { Log, Meter, Telemetry, Transition, TransitionEvent } from "./runtime/telemetry.ts";
 export { type HealthCheck, HealthChecks } from "./telemetry/checks.ts";

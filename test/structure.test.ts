@@ -55,7 +55,8 @@ const IMPORTS: ImportTable = {
   embedded: ["runtime", "kube"],
   coordinator: ["telemetry", ...ROOMS],
   "leader-election": ["telemetry", ...ROOMS],
-  index: ["coordinator", "leader-election", "telemetry", ...ROOMS],
+  controller: ["coordinator", "telemetry", ...ROOMS],
+  index: ["coordinator", "controller", "leader-election", "telemetry", ...ROOMS],
   cli: ["index", "coordinator", "telemetry", "embedded", ...ROOMS],
 };
 

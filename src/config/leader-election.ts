@@ -83,6 +83,18 @@ export function checkLeaderElection(
   settings: LeaderElectionSettings,
   more: readonly Problem[] = [],
 ): CheckedLeaderElection {
+  const judged = judgeLeaderElection(settings);
+  const problems = [...("problems" in judged ? judged.problems : []), ...more];
+  if (problems.length === 0 && "checked" in judged) return judged.checked;
+  const lines = problems.map(({ path, message }) => `${path} ${message}`);
+  const what = "the leader election's options are wrong";
+  throw new ElectorateError("invalid-configuration", `${what}:\n  ${lines.join("\n  ")}`);
+}
+
+/** Completes the settings with defaults, or answers all problems at once. */
+export function judgeLeaderElection(
+  settings: LeaderElectionSettings,
+): { readonly checked: CheckedLeaderElection } | { readonly problems: readonly Problem[] } {
   const problems: Problem[] = [...namingProblems(settings)];
   const millisecondsOf = (path: DurationField): number | undefined => {
     const read = durationMs(settings[path]);
@@ -93,27 +105,17 @@ export function checkLeaderElection(
   const { lock = "leases", onLost = "exit", onOverrun = "exit" } = settings;
   const durations = DURATION_FIELDS.map((path) => [path, millisecondsOf(path)] as const);
   const shutdownTimeoutMs = millisecondsOf("shutdownTimeout") ?? DEFAULT_SHUTDOWN_TIMEOUT_MS;
-  const checked = leaseTimings(timingsOf(Object.fromEntries(durations), settings.clockRatio));
-  if ("problems" in checked) problems.push(...checked.problems.map(inOurWords));
+  const timed = leaseTimings(timingsOf(Object.fromEntries(durations), settings.clockRatio));
+  if ("problems" in timed) problems.push(...timed.problems.map(inOurWords));
   problems.push(
     ...choiceProblems("lock", lock, LOCK_KINDS),
     ...choiceProblems("onLost", onLost, ["exit", "continue"]),
     ...choiceProblems("onOverrun", onOverrun, ["exit", "report"]),
-    ...more,
   );
-  if (problems.length > 0 || "problems" in checked) {
-    const lines = problems.map(({ path, message }) => `${path} ${message}`);
-    const what = "the leader election's options are wrong";
-    throw new ElectorateError("invalid-configuration", `${what}:\n  ${lines.join("\n  ")}`);
-  }
+  if (problems.length > 0 || "problems" in timed) return { problems };
+  const { labels = {}, releaseOnCancel = true } = settings;
   return {
-    timings: checked.timings,
-    lock,
-    labels: settings.labels ?? {},
-    releaseOnCancel: settings.releaseOnCancel ?? true,
-    onLost,
-    shutdownTimeoutMs,
-    onOverrun,
+    checked: { timings: timed.timings, lock, labels, releaseOnCancel, onLost, shutdownTimeoutMs, onOverrun },
   };
 }
 
@@ -130,7 +132,8 @@ function timingsOf(durations: Partial<Record<DurationField, number | undefined>>
   };
 }
 
-function durationMs(value: Duration | undefined): number | undefined | { readonly problem: string } {
+/** Milliseconds, or what is wrong with the value and how to write it. */
+export function durationMs(value: Duration | undefined): number | undefined | { readonly problem: string } {
   if (typeof value === "string") return parseDuration(value);
   if (value === undefined || (Number.isFinite(value) && value >= 0)) return value;
   return { problem: `must be milliseconds of 0 or more, or a text such as 15s, but is ${value}` };

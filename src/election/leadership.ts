@@ -71,7 +71,7 @@ export class Leadership {
         opened: () => this.#opened(),
         drained: () => this.#drained(),
         lost: (reason) => this.#lose(reason),
-        moved: () => this.#extend(),
+        moved: () => this.#move(),
         seen: () => this.#noteLeader(),
         changed,
       });
@@ -148,10 +148,10 @@ export class Leadership {
     this.#life.open(term);
   }
 
-  #extend(): void {
+  #move(): void {
     const terms = this.#candidates.flatMap(({ term }) => term ?? []);
     if (this.#work.name !== "none" && terms.length === this.#candidates.length) {
-      this.#work.term.gate.extendTo(earliest(terms));
+      this.#work.term.gate.moveTo(earliest(terms));
     }
   }
 

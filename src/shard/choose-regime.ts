@@ -3,11 +3,14 @@ import type { LifeOf } from "../election/contender.ts";
 import { Lives } from "../election/lives.ts";
 import type { Regime } from "../election/regime.ts";
 import type { TenureOptions } from "../election/tenure.ts";
+import { openLocks } from "../lease/locks.ts";
 import type { Shard } from "../lease/names.ts";
 import { systemClock } from "../runtime/clock.ts";
 import { ElectorateError } from "../runtime/errors.ts";
+import { GateClock } from "../runtime/gate-clock.ts";
 import type { Scope } from "../runtime/scope.ts";
 import { noWatchdog, startWatchdog, type Watchdog } from "../runtime/watchdog.ts";
+import { OneLeader } from "./one-leader.ts";
 import type { ShardSet } from "./shard-set.ts";
 import { Unelected } from "./unelected.ts";
 
@@ -20,7 +23,8 @@ export interface ChooseRegimeOptions extends Omit<TenureOptions, "shards" | "lif
 export async function chooseRegime(options: ChooseRegimeOptions, scope: Scope): Promise<Regime> {
   const { sets, settings, clock } = options;
   const shards = sets.flatMap((set) => set.shards);
-  const elected = settings.leaderElection === "shards";
+  const { leaderElection } = settings;
+  const elected = leaderElection !== "none";
   // Under another clock than the system's no handler can block it.
   const watchdog = elected && clock === systemClock ? await watch(shards, settings, scope) : noWatchdog;
   const setOf = new Map(sets.map((set) => [set.resource, set]));
@@ -30,7 +34,19 @@ export async function chooseRegime(options: ChooseRegimeOptions, scope: Scope): 
     return set.lifeOf(shard, watchdog, owner);
   };
   if (!elected) return new Unelected({ shards, lifeOf, clock, identity: options.identity.text });
-  return new Lives({ ...options, shards, lifeOf });
+  if (leaderElection === "shards") return new Lives({ ...options, shards, lifeOf });
+  const { name, namespace = options.namespace, lock: kind } = leaderElection;
+  const place = { ...options, ...options.timings, name, namespace };
+  return new OneLeader({
+    ...options,
+    namespace,
+    election: leaderElection,
+    identity: options.identity.text,
+    gateClock: new GateClock(clock),
+    locks: openLocks({ ...place, kind }),
+    shards,
+    lifeOf,
+  });
 }
 
 async function watch(shards: readonly Shard[], { onOverrun }: Settings, scope: Scope): Promise<Watchdog> {

@@ -93,6 +93,11 @@ export class ShardRunner implements ShardLife {
     this.#work?.queue.add(key);
   }
 
+  /** Every key of the bucket, behind whatever is fresh. */
+  resync(): void {
+    for (const key of this.#context.source.keysOf(this.shard.bucket)) this.#work?.queue.add(key, "resync");
+  }
+
   /** Brings the gauges that change with time alone up to date. */
   sample(): void {
     this.#work?.queue.sample();
@@ -184,8 +189,8 @@ export class ShardRunner implements ShardLife {
     this.#gate = term.gate;
     term.gate.whenMoved(() => this.#guard());
     this.#guard();
-    // What happened while nobody looked: every key of the bucket, behind whatever is fresh.
-    for (const key of source.keysOf(this.shard.bucket)) queue.add(key, "resync");
+    // What happened while nobody looked.
+    this.resync();
     this.#say("queue-started", term.epoch, "opened");
   }
 

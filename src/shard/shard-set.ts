@@ -7,6 +7,8 @@ import { type FeedsOptions, feedsOf } from "../reconcile/feeds.ts";
 import { ReconcileMetrics } from "../reconcile/metrics.ts";
 import type { ResourceFinder } from "../reconcile/resource-finder.ts";
 import { createSource, type Source } from "../reconcile/source.ts";
+import { sleep } from "../runtime/clock.ts";
+import { Scope } from "../runtime/scope.ts";
 import type { Watchdog } from "../runtime/watchdog.ts";
 import { type RunnerContext, ShardRunner } from "./runner.ts";
 
@@ -30,6 +32,7 @@ export class ShardSet {
   readonly shards: readonly Shard[];
   readonly source: Source;
   readonly #context: RunnerContext;
+  readonly #resyncIntervalMs: number | undefined;
   readonly #runners: (ShardRunner | undefined)[] = [];
 
   constructor(options: ShardSetOptions) {
@@ -37,6 +40,7 @@ export class ShardSet {
     const keyMap = createKeyMap(settings.buckets ?? 1);
     this.resource = resourceName(resource);
     this.keyMap = keyMap.id;
+    this.#resyncIntervalMs = settings.resyncIntervalMs;
     this.shards = shardsOf(coordinator, resource, keyMap.count, keyMap.id);
     this.source = createSource({
       resource,
@@ -65,6 +69,24 @@ export class ShardSet {
 
   get runners(): readonly ShardRunner[] {
     return this.#runners.filter((runner) => runner !== undefined);
+  }
+
+  /** Follows the resource until `signal` aborts; rejects as {@link Source.run} does. */
+  async run(signal: AbortSignal): Promise<void> {
+    const scope = new Scope(signal);
+    const { clock } = this.#context;
+    const everyMs = this.#resyncIntervalMs;
+    scope.run((ended) => this.source.run(ended));
+    if (everyMs !== undefined) {
+      scope.run(async (ended) => {
+        for (;;) {
+          await sleep(clock, everyMs, ended);
+          for (const runner of this.runners) runner.resync();
+        }
+      });
+    }
+    await scope.ended();
+    await scope.close();
   }
 
   /** The life of one of these shards; made once for each. */

@@ -11,6 +11,7 @@ import { until } from "../support/waiting.ts";
 
 const root = resolve(import.meta.dirname, "../..");
 const START_BOUND_MS = 30_000;
+const JSON_BODY = { "content-type": "application/json" };
 
 const undo: (() => unknown)[] = [];
 afterEach(async () => {
@@ -50,10 +51,18 @@ async function serverWithFreeLease(name: string): Promise<EmbeddedApiServer> {
   // As a candidate before has left it: freed, and so taken at once.
   const spec = { holderIdentity: "", leaseDurationSeconds: 1, leaseTransitions: 3 };
   const url = `${server.url}/apis/coordination.k8s.io/v1/namespaces/default/leases`;
-  const headers = { "content-type": "application/json" };
-  const answer = await fetch(url, { method: "POST", headers, body: JSON.stringify({ metadata: { name }, spec }) });
+  const answer = await fetch(url, {
+    method: "POST",
+    headers: JSON_BODY,
+    body: JSON.stringify({ metadata: { name }, spec }),
+  });
   expect(answer.status).toBe(201);
   return server;
+}
+
+async function leaseIn(server: EmbeddedApiServer, name: string): Promise<unknown> {
+  const answer = await fetch(`${server.url}/apis/coordination.k8s.io/v1/namespaces/default/leases/${name}`);
+  return answer.json();
 }
 
 describe("a sample of the README", () => {
@@ -70,8 +79,20 @@ describe("a sample of the README", () => {
       );
       sample.process.kill("SIGTERM");
       expect(await sample.exited).toBe(0);
-      const answer = await fetch(`${server.url}/apis/coordination.k8s.io/v1/namespaces/default/leases/shop-leader`);
-      expect(await answer.json()).toMatchObject({ spec: { holderIdentity: "", leaseTransitions: 4 } });
+      expect(await leaseIn(server, "shop-leader")).toMatchObject({ spec: { holderIdentity: "", leaseTransitions: 4 } });
     },
   );
+
+  it("createController( handles nothing when it is run, or does not free its Lease when it is stopped", async () => {
+    const server = await serverWithFreeLease("shop-controller");
+    const url = `${server.url}/api/v1/namespaces/default/configmaps`;
+    const cart = { metadata: { name: "cart", labels: { app: "shop" } } };
+    await fetch(url, { method: "POST", headers: JSON_BODY, body: JSON.stringify(cart) });
+    const sample = startSample("createController(", server);
+    await until("the sample to greet", START_BOUND_MS, () => sample.output().includes("greeted cart"), sample.output);
+    sample.process.kill("SIGTERM");
+    expect(await sample.exited).toBe(0);
+    expect(await (await fetch(`${url}/cart`)).json()).toMatchObject({ metadata: { annotations: { greeted: "yes" } } });
+    expect(await leaseIn(server, "shop-controller")).toMatchObject({ spec: { holderIdentity: "" } });
+  });
 });

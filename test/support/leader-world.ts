@@ -12,15 +12,15 @@ const LEADER_NAMESPACE = "default";
 /** Candidates for one leadership around one embedded API server, under virtual time. */
 export class LeaderWorld {
   readonly clock = new VirtualClock();
-  readonly #uuids = countingRandomness();
-  readonly core = new ApiServerCore({ clock: this.clock, randomness: this.#uuids });
+  readonly randomness = countingRandomness();
+  readonly core = new ApiServerCore({ clock: this.clock, randomness: this.randomness });
   /** Who leads now, by the name of the candidate. */
   readonly leading = new Set<string>();
   /** Every moment at which two led. */
   readonly overlaps: string[] = [];
 
   candidate(name: string, options: Partial<LeaderElectionOptions> = {}): CandidateProcess {
-    return new CandidateProcess(this, name, options, this.#uuids);
+    return new CandidateProcess(this, name, options, this.randomness);
   }
 
   begins(name: string): void {
@@ -36,8 +36,9 @@ export class LeaderWorld {
     return answer.status === 200 ? (JSON.parse(answer.body) as KubernetesObject) : undefined;
   }
 
-  remove(name = "shop"): void {
-    this.#handle("DELETE", `/apis/coordination.k8s.io/v1/namespaces/${LEADER_NAMESPACE}/leases/${name}`);
+  remove(name = "shop", plural = "leases"): void {
+    const group = plural === "leases" ? "/apis/coordination.k8s.io/v1" : "/api/v1";
+    this.#handle("DELETE", `${group}/namespaces/${LEADER_NAMESPACE}/${plural}/${name}`);
   }
 
   /** Puts an object there, or in the place of one that is. */
@@ -69,6 +70,37 @@ export class LeaderWorld {
   }
 }
 
+/** The line between one process and the API server. */
+export class Line {
+  readonly connection: KubeConnection;
+  #isCut = false;
+
+  constructor({ core, clock }: LeaderWorld) {
+    const network = {
+      // A message that is lost is missed when its deadline has passed.
+      send: (_: Message, delivery: Delivery) => {
+        if (!this.#isCut) queueMicrotask(() => delivery.arrive());
+      },
+    };
+    const transport = coreTransport(core, { clock, network });
+    this.connection = {
+      namespace: LEADER_NAMESPACE,
+      coordination: transport,
+      objects: transport,
+      describe: () => "a line of a test",
+      close: () => transport.close(),
+    };
+  }
+
+  cut(): void {
+    this.#isCut = true;
+  }
+
+  heal(): void {
+    this.#isCut = false;
+  }
+}
+
 /** One process that contends, and the line between it and the API server. */
 export class CandidateProcess {
   readonly name: string;
@@ -80,7 +112,7 @@ export class CandidateProcess {
   /** How the run ended: `clean`, `unclean`, or an error's message. */
   outcome: string | undefined;
   readonly #stop = new AbortController();
-  #isCut = false;
+  readonly #line: Line;
 
   constructor(
     world: LeaderWorld,
@@ -89,24 +121,11 @@ export class CandidateProcess {
     randomness: { next(): number; uuid(): string },
   ) {
     this.name = name;
-    const network = {
-      // A message that is lost is missed when its deadline has passed.
-      send: (_: Message, delivery: Delivery) => {
-        if (!this.#isCut) queueMicrotask(() => delivery.arrive());
-      },
-    };
-    const transport = coreTransport(world.core, { clock: world.clock, network });
-    const connection: KubeConnection = {
-      namespace: LEADER_NAMESPACE,
-      coordination: transport,
-      objects: transport,
-      describe: () => name,
-      close: () => transport.close(),
-    };
+    this.#line = new Line(world);
     this.elector = new LeaderElector({
       name: "shop",
       identity: name,
-      connection,
+      connection: this.#line.connection,
       clock: world.clock,
       randomness,
       telemetry: { ...silentTelemetry, meter: this.#meter() },
@@ -143,11 +162,11 @@ export class CandidateProcess {
   }
 
   cut(): void {
-    this.#isCut = true;
+    this.#line.cut();
   }
 
   heal(): void {
-    this.#isCut = false;
+    this.#line.heal();
   }
 
   get leads(): boolean {

@@ -24,7 +24,7 @@ export class OwnCandidate {
   readonly #stop = new AbortController();
   readonly #tenancies: Tenancy[] = [];
   #actsFromNs: bigint | undefined;
-  #ended: Promise<void> | undefined;
+  readonly #ended: Promise<void>;
 
   private constructor(options: OwnCandidateOptions, connection: KubeConnection) {
     this.name = options.identity;
@@ -49,18 +49,17 @@ export class OwnCandidate {
         this.#actsFromNs = undefined;
       },
     });
+    this.#ended = this.#elector.run(this.#stop.signal).then(
+      () => {},
+      (error: unknown) => {
+        this.outcome = messageOf(error);
+      },
+    );
   }
 
   static async start(options: OwnCandidateOptions): Promise<OwnCandidate> {
     const kubeconfig = options.plane.info.kubeconfigPath;
-    const candidate = new OwnCandidate(options, await connect({ component: options.identity, kubeconfig }));
-    candidate.#ended = candidate.#elector.run(candidate.#stop.signal).then(
-      () => {},
-      (error: unknown) => {
-        candidate.outcome = messageOf(error);
-      },
-    );
-    return candidate;
+    return new OwnCandidate(options, await connect({ component: options.identity, kubeconfig }));
   }
 
   get identity(): string {
