@@ -32,5 +32,6 @@ export {
 export type { ObjectHandler } from "./reconcile/object-handler.ts";
 export { ElectorateError, type ErrorCode } from "./runtime/errors.ts";
 export type { Log, Meter, Telemetry, Transition, TransitionEvent } from "./runtime/telemetry.ts";
+export type { Part, PartContext, PartOptions, RunsOn } from "./shard/part.ts";
 export { type HealthCheck, HealthChecks } from "./telemetry/checks.ts";
 export { createTelemetry, type ProcessTelemetry, type TelemetryOptions } from "./telemetry/telemetry.ts";

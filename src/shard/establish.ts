@@ -14,10 +14,19 @@ export interface EstablishOptions extends Omit<ShardSetOptions, "resource" | "op
 }
 
 /**
- * Finds every resource and sets its shards up. An API server that cannot be asked is asked again until `signal` aborts.
+ * Finds every resource and sets its shards up; `undefined` when `signal` aborted first. An API server that cannot be asked is asked again.
  * @throws ElectorateError `invalid-configuration` for a resource that does not exist, `lease-name-refused`.
  */
-export async function establish(options: EstablishOptions, signal: AbortSignal): Promise<ShardSet[]> {
+export async function establish(options: EstablishOptions, signal: AbortSignal): Promise<ShardSet[] | undefined> {
+  try {
+    return await setUp(options, signal);
+  } catch (error) {
+    if (signal.aborted) return undefined;
+    throw error;
+  }
+}
+
+async function setUp(options: EstablishOptions, signal: AbortSignal): Promise<ShardSet[]> {
   const finder = createResourceFinder(options.api);
   const found = await Promise.all(
     options.resources.map(async (settings) => ({ settings, resource: await find(settings.resource, options, signal) })),

@@ -68,10 +68,8 @@ export class OneLeader implements Regime {
     if (this.#cold.delete(resource) && this.#cold.size === 0) this.#leadership.start();
   }
 
-  async leave(patience: AbortSignal): Promise<boolean> {
-    const left = await this.#leadership.leave(patience);
-    if (left) await this.#scope.close();
-    return left;
+  leave(patience: AbortSignal): Promise<boolean> {
+    return this.#leadership.leave(patience);
   }
 
   async end(reason: string): Promise<void> {
@@ -110,7 +108,12 @@ class EveryShard implements ShardLife {
     this.#owner = owner;
     this.#shards = shards.map((shard) => ({
       shard,
-      life: lifeOf(shard, { ...owner, look: () => owner.look(), vacated: () => this.#vacated() }),
+      life: lifeOf(shard, {
+        look: () => owner.look(),
+        stuck: () => owner.stuck(),
+        relieved: () => owner.relieved(),
+        vacated: () => this.#vacated(),
+      }),
     }));
   }
 

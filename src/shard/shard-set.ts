@@ -107,3 +107,9 @@ export class ShardSet {
     meter.set("electorate_shards_owned", labels, this.runners.filter(({ phase }) => phase === "working").length);
   }
 }
+
+/** @throws Error that names the resources whose first list is not complete. */
+export function requireWarm(sets: readonly ShardSet[]): void {
+  const cold = sets.filter(({ source }) => !source.synced).map(({ resource }) => resource);
+  if (cold.length > 0) throw new Error(`first list not complete: ${cold.join(", ")}`);
+}

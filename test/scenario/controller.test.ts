@@ -150,7 +150,6 @@ describe("Kooper's controller", () => {
   it("a failure is tried for ever, or a success does not begin its count anew", async () => {
     const world = worldOf("a");
     let fails = true;
-    let turn = 0;
     const replica = new Replica(world, {
       processingJobRetries: 2,
       handler: async () => {
@@ -159,9 +158,9 @@ describe("Kooper's controller", () => {
     });
     await world.clock.advance(10_000);
     expect(replica.news()).toEqual(["a", "a", "a"]);
-    for (const again of [true, false, true]) {
+    for (const [turn, again] of [true, false, true].entries()) {
       fails = again;
-      world.put("configmaps", { metadata: { name: "a", labels: { turn: `${(turn += 1)}` } } });
+      world.put("configmaps", { metadata: { name: "a", labels: { turn: String(turn) } } });
       await world.clock.advance(10_000);
     }
     expect(replica.news()).toEqual(Array.from({ length: 3 + 1 + 3 }, () => "a"));

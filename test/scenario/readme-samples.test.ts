@@ -1,6 +1,7 @@
 /** Samples of the README that are whole programs, run as a user runs them: as a process, with a kubeconfig. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -25,7 +26,7 @@ interface Running {
 }
 
 /** Starts the one sample that contains `mark`. */
-function startSample(mark: string, server: EmbeddedApiServer): Running {
+function startSample(mark: string, server: EmbeddedApiServer, port = 0): Running {
   const samples = samplesOf(readFileSync(join(root, "README.md"), "utf8")).filter(({ code }) => code.includes(mark));
   expect(samples).toHaveLength(1);
   const folder = mkdtempSync(join(tmpdir(), "electorate-sample-"));
@@ -33,7 +34,7 @@ function startSample(mark: string, server: EmbeddedApiServer): Running {
   const door = JSON.stringify(pathToFileURL(join(root, "src/index.ts")).href);
   writeFileSync(
     join(folder, "sample.mts"),
-    samples[0]!.code.replaceAll('"electorate"', door).replaceAll(":8080", ":0"),
+    samples[0]!.code.replaceAll('"electorate"', door).replaceAll("8080", String(port)),
   );
   writeFileSync(join(folder, "kubeconfig"), server.kubeconfig().text);
   const env = { ...process.env, KUBECONFIG: join(folder, "kubeconfig"), POD_NAME: "sample" };
@@ -95,4 +96,32 @@ describe("a sample of the README", () => {
     expect(await (await fetch(`${url}/cart`)).json()).toMatchObject({ metadata: { annotations: { greeted: "yes" } } });
     expect(await leaseIn(server, "shop-controller")).toMatchObject({ spec: { holderIdentity: "" } });
   });
+
+  it("the worked example of parts serves nothing, reports nothing, or writes no status", async () => {
+    const server = await startApiServer();
+    undo.push(() => server.close());
+    const url = `${server.url}/api/v1/namespaces/default/configmaps`;
+    const cart = { metadata: { name: "cart", labels: { app: "shop" } }, data: { apples: "3" } };
+    await fetch(url, { method: "POST", headers: JSON_BODY, body: JSON.stringify(cart) });
+    const port = await freePort();
+    const sample = startSample("coordinator.add(", server, port);
+    await until("a report", START_BOUND_MS, () => sample.output().includes("reporting, in the term"), sample.output);
+    const shards = async () => (await fetch(`http://127.0.0.1:${port}/`)).text();
+    await until("its shards", START_BOUND_MS, async () => (await shards()).includes("configmaps-00"), sample.output);
+    const status = async () => (await (await fetch(`${url}/cart`)).text()).includes('"status":"1 entries"');
+    await until("a status", START_BOUND_MS, status, sample.output);
+    sample.process.kill("SIGTERM");
+    expect(await sample.exited).toBe(0);
+    expect(await leaseIn(server, "shop-status-leader-00")).toMatchObject({ spec: { holderIdentity: "" } });
+  });
 });
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer().once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === "object" ? (address?.port ?? 0) : 0));
+    });
+  });
+}
