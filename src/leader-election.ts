@@ -174,6 +174,7 @@ export class LeaderElector {
       ...this.#settings,
       name,
       namespace,
+      api,
       identity: this.identity,
       gateClock: new GateClock(clock),
       locks: openLocks({ ...where, kind: lock }),

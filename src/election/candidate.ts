@@ -1,6 +1,7 @@
+import type { Lock } from "../lease/locks.ts";
 import { LABEL_COORDINATOR, type Shard } from "../lease/names.ts";
 import type { LeaseVersion } from "../lease/record.ts";
-import type { LeaseFeedEvent, LeaseStore } from "../lease/store.ts";
+import type { LeaseFeedEvent } from "../lease/store.ts";
 import { EMPTY_ROSTER } from "../membership/roster.ts";
 import { ElectorateError } from "../runtime/errors.ts";
 import { Absences } from "./absences.ts";
@@ -10,13 +11,6 @@ import { type Standing, versionOf } from "./elector.ts";
 import { plainMarks } from "./marks.ts";
 import { Position } from "./position.ts";
 import type { Term } from "./term.ts";
-
-/** One object that is contended for: a Lease, or an older kind of lock that is read and written as one. */
-export interface Lock {
-  /** What logs and metrics call it. */
-  readonly title: string;
-  readonly store: LeaseStore;
-}
 
 export interface CandidateContext
   extends Pick<

@@ -1,11 +1,14 @@
 import type { LeaseTimings } from "../config/timings.ts";
+import { LeaseEvents, type LeaseEventsOptions } from "../lease/events.ts";
+import type { Lock } from "../lease/locks.ts";
+import { leaderNews, TransitionEvents } from "../lease/transition-events.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { Condition } from "../runtime/condition.ts";
 import { type GateClock, sampleClocks } from "../runtime/gate-clock.ts";
 import { Scope } from "../runtime/scope.ts";
 import type { Telemetry } from "../runtime/telemetry.ts";
 import type { TroubleLog } from "../runtime/trouble.ts";
-import { Candidate, type Lock } from "./candidate.ts";
+import { Candidate } from "./candidate.ts";
 import type { LifeOwner, ShardLife } from "./contender.ts";
 import type { Standing } from "./elector.ts";
 import { Gate, Term } from "./term.ts";
@@ -30,6 +33,8 @@ export interface LeadershipOptions {
   readonly gateClock: GateClock;
   readonly telemetry: Telemetry;
   readonly trouble: TroubleLog;
+  /** Where people look for what happened. */
+  readonly api: LeaseEventsOptions["api"];
 }
 
 /** What is done for the leader now: nothing, its work, or the end of it. */
@@ -49,13 +54,24 @@ export class Leadership {
   readonly #options: LeadershipOptions;
   readonly #candidates: readonly Candidate[];
   readonly #life: ShardLife;
+  readonly #events: TransitionEvents;
   readonly #condition = new Condition();
   readonly #scope = new Scope();
   #work: Work = { name: "none" };
   #leader = "";
   #leaving = false;
 
-  constructor(options: LeadershipOptions) {
+  constructor({ telemetry, ...given }: LeadershipOptions) {
+    const { identity, timings, locks } = given;
+    const last = locks.at(-1);
+    const events = new LeaseEvents({ ...given, deadlineMs: timings.retryPeriodMs });
+    this.#events = new TransitionEvents({
+      ...given,
+      identity,
+      say: last === undefined ? () => undefined : leaderNews(last),
+      tell: (event) => events.tell(event),
+    });
+    const options = { ...given, telemetry: this.#events.heardBy(telemetry) };
     this.#options = options;
     this.#life = options.lifeOf({
       vacated: () => this.#vacated(),
@@ -114,12 +130,14 @@ export class Leadership {
     }
     for (const candidate of this.#candidates) candidate.stop();
     await this.#scope.close();
+    await this.#events.close();
     return true;
   }
 
   /** Closes the gate at once, without a write; rejects with the reason why it could not go on, where there is one. */
   async end(reason: string): Promise<void> {
     for (const candidate of this.#candidates) candidate.abandon(reason);
+    this.#events.stop();
     await this.#scope.close();
   }
 

@@ -5,6 +5,7 @@ import { ANNOTATION_STATE, type Identity, type Shard } from "../lease/names.ts";
 import { type OpenLeaseStoreOptions, openLeaseStore } from "../lease/open-store.ts";
 import type { Renewal } from "../lease/renewal.ts";
 import type { LeaseStore } from "../lease/store.ts";
+import { shardNews, TransitionEvents } from "../lease/transition-events.ts";
 import { DeathWatch } from "../membership/death-watch.ts";
 import { Fencing } from "../membership/fencing.ts";
 import { MemberKeeper } from "../membership/keeper.ts";
@@ -55,6 +56,7 @@ export class Tenure implements Regime {
   readonly #campaign: Campaign;
   readonly #gateClock: GateClock;
   readonly #upkeep: Upkeep;
+  readonly #news: TransitionEvents;
   readonly #proofs: DeathWatch | undefined;
   /** Ends with the last release; renewals need it until then. */
   readonly #scope = new Scope();
@@ -64,6 +66,12 @@ export class Tenure implements Regime {
     this.#options = options;
     const { identity, clock, timings, shards, lifeOf } = options;
     const events = new LeaseEvents({ ...options, identity: identity.text, deadlineMs: timings.retryPeriodMs });
+    this.#news = new TransitionEvents({
+      ...options,
+      identity: identity.text,
+      say: shardNews(options.coordinator),
+      tell: (event) => events.tell(event),
+    });
     this.#gateClock = new GateClock(clock);
     const changed = (): void => this.#condition.changed();
     this.#store = openLeaseStore({ ...options, ...timings });
@@ -89,6 +97,7 @@ export class Tenure implements Regime {
     });
     this.#campaign = new Campaign({
       ...options,
+      telemetry: this.#news.heardBy(options.telemetry),
       identity: identity.text,
       store: this.#store,
       gateClock: this.#gateClock,
@@ -202,12 +211,14 @@ export class Tenure implements Regime {
     await this.#scope.close();
     this.#campaign.stop();
     await this.#keeper.remove();
+    await this.#news.close();
     return true;
   }
 
   /** Nothing goes on: closes every gate at once, and rejects with the reason where there is one. */
   async end(reason: string): Promise<void> {
     this.#campaign.abandon(reason);
+    this.#news.stop();
     await this.#scope.close();
   }
 

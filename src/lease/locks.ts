@@ -18,8 +18,21 @@ export interface OpenLocksOptions extends Omit<OpenLeaseStoreOptions, "coordinat
   readonly name: string;
 }
 
+/** One object that is contended for: a Lease, or an older kind of lock that is read and written as one. */
+export interface Lock {
+  /** What logs and metrics call it. */
+  readonly title: string;
+  readonly object: {
+    readonly apiVersion: string;
+    readonly kind: string;
+    readonly namespace: string;
+    readonly name: string;
+  };
+  readonly store: LeaseStore;
+}
+
 /** A store for each object of a lock of one name; each watches that one object alone. */
-export function openLocks(options: OpenLocksOptions): { readonly title: string; readonly store: LeaseStore }[] {
+export function openLocks(options: OpenLocksOptions): Lock[] {
   const { kind, name, namespace, api, retryPeriodMs } = options;
   const resources: readonly ApiResource[] = OBJECTS[kind];
   return resources.map((resource) => {
@@ -27,6 +40,8 @@ export function openLocks(options: OpenLocksOptions): { readonly title: string; 
     const place = { api, namespace, deadlineMs: retryPeriodMs, feed };
     const format = resource === LEASES ? {} : { format: annotatedFormat(resource) };
     const title = resources.length === 1 ? name : `${resource.plural}/${name}`;
-    return { title, store: new KubernetesLeaseStore({ ...place, ...format }) };
+    const { group, version, kind: objectKind } = resource;
+    const object = { apiVersion: group === "" ? version : `${group}/${version}`, kind: objectKind, namespace, name };
+    return { title, object, store: new KubernetesLeaseStore({ ...place, ...format }) };
   });
 }

@@ -231,6 +231,33 @@ describe("what a user sees of it", () => {
   });
 });
 
+describe("Events of a leader election", () => {
+  it("nobody finds in kubectl get events who became leader, or why somebody is none any more", async () => {
+    const { world, leader, standby } = await led();
+    leader.stop();
+    await world.until("the other one", L, () => standby.leads);
+    const stored = world.stored()!;
+    world.put("leases", { ...stored, spec: { ...(stored.spec as object), holderIdentity: "somebody" } });
+    await world.clock.advance(2 * R);
+    const events = world.events().map(({ reason, note, type, regarding }) => ({ reason, note, type, regarding }));
+    const regarding = { apiVersion: "coordination.k8s.io/v1", kind: "Lease", namespace: "default", name: "shop" };
+    const about = { type: "Normal", reason: "LeaderElection", regarding };
+    const [first, second] = [leader.elector.identity, standby.elector.identity];
+    expect(events).toEqual(
+      expect.arrayContaining([
+        { ...about, note: `${first} became leader` },
+        { ...about, note: `${first} stopped leading` },
+        { ...about, note: `${second} became leader` },
+        {
+          ...{ ...about, type: "Warning", reason: "ForeignEdit" },
+          note: `${second} stopped leading: somebody else wrote the Lease (foreign-holder)`,
+        },
+      ]),
+    );
+    expect(events).toHaveLength(4);
+  });
+});
+
 describe("the health adaptor", () => {
   it("calls a standby, a leader that renews, or one that stopped in time unhealthy", async () => {
     const { world, leader, standby } = await led();

@@ -36,6 +36,11 @@ export class LeaderWorld {
     return answer.status === 200 ? (JSON.parse(answer.body) as KubernetesObject) : undefined;
   }
 
+  events(): readonly KubernetesObject[] {
+    const answer = this.#handle("GET", `/apis/events.k8s.io/v1/namespaces/${LEADER_NAMESPACE}/events`);
+    return (JSON.parse(answer.body) as { readonly items: readonly KubernetesObject[] }).items;
+  }
+
   remove(name = "shop", plural = "leases"): void {
     const group = plural === "leases" ? "/apis/coordination.k8s.io/v1" : "/api/v1";
     this.#handle("DELETE", `${group}/namespaces/${LEADER_NAMESPACE}/${plural}/${name}`);
