@@ -6,21 +6,17 @@ import { KubeClient } from "./kube/client.ts";
 import { type KubeConnection, obtainConnection } from "./kube/connection.ts";
 import { createIdentity, type Identity } from "./lease/names.ts";
 import { firstAborted, withPatience } from "./runtime/abort.ts";
-import { type Clock, systemClock } from "./runtime/clock.ts";
 import { ElectorateError } from "./runtime/errors.ts";
-import { type Randomness, systemRandomness } from "./runtime/randomness.ts";
 import { Scope } from "./runtime/scope.ts";
-import type { Telemetry } from "./runtime/telemetry.ts";
-import { TroubleLog } from "./runtime/trouble.ts";
 import { beginRegime } from "./shard/begin-regime.ts";
 import { establish } from "./shard/establish.ts";
 import { overrunPolicy } from "./shard/overrun.ts";
 import type { Part, PartOptions } from "./shard/part.ts";
 import { Parts } from "./shard/parts.ts";
 import { requireWarm, type ShardSet } from "./shard/shard-set.ts";
-import { HealthChecks } from "./telemetry/checks.ts";
+import type { HealthChecks } from "./telemetry/checks.ts";
 import { serve } from "./telemetry/http.ts";
-import { createTelemetry } from "./telemetry/telemetry.ts";
+import { type Surroundings, surroundingsOf } from "./telemetry/surroundings.ts";
 
 /** The part of one replica that runs all its electors, its sources and its shards. */
 export interface Coordinator {
@@ -52,7 +48,7 @@ class Replica implements Coordinator {
   readonly checks: HealthChecks;
   readonly #options: CoordinatorOptions;
   readonly #settings: Settings;
-  readonly #own: { clock: Clock; randomness: Randomness; telemetry: Telemetry; trouble: TroubleLog };
+  readonly #own: Surroundings;
   readonly #identity: Identity;
   readonly #overrun: ReturnType<typeof overrunPolicy>;
   readonly #parts = new Parts();
@@ -61,13 +57,12 @@ class Replica implements Coordinator {
   #phase: "new" | "starting" | "running" | "draining" | "ended" = "new";
 
   constructor(options: CoordinatorOptions, settings: Settings) {
-    const { clock = systemClock, randomness = systemRandomness, telemetry = createTelemetry() } = options;
     this.#options = options;
     this.#settings = settings;
-    this.#own = { clock, randomness, telemetry, trouble: new TroubleLog(telemetry.log) };
-    this.#identity = createIdentity(settings.identity, randomness.uuid());
-    this.#overrun = overrunPolicy(settings.onOverrun, telemetry.log, options.terminate);
-    this.checks = new HealthChecks(clock);
+    this.#own = surroundingsOf(options);
+    this.#identity = createIdentity(settings.identity, this.#own.randomness.uuid());
+    this.#overrun = overrunPolicy(settings.onOverrun, this.#own.telemetry.log, options.terminate);
+    this.checks = this.#own.checks;
     this.checks.addReadyCheck("coordinator", () => this.#requireReady());
   }
 
@@ -89,11 +84,11 @@ class Replica implements Coordinator {
     const scope = new Scope();
     try {
       const { http, connection: given, coordinator: component } = this.#options;
-      const address = await serve({ ...this.#own, http, checks: this.checks, sample: () => this.#sample() }, scope);
+      const address = await serve({ ...this.#own, http, sample: () => this.#sample() }, scope);
       const connection = await obtainConnection({ ...this.#own, connection: given, component }, scope);
       scope.defer(() => this.#parts.abandon());
       await this.#parts.start(signal);
-      const found = await this.#establish(connection, signal);
+      const found = await this.#establish(connection, scope, signal);
       const regime = found ? await this.#elect(connection, address, scope) : undefined;
       await firstAborted(signal, this.#parts.signal, scope.signal, regime?.signal ?? signal);
       this.#phase = "draining";
@@ -108,11 +103,11 @@ class Replica implements Coordinator {
   }
 
   /** Finds the resources and sets their shards up; false when the stop came first. */
-  async #establish(connection: KubeConnection, signal: AbortSignal): Promise<boolean> {
-    const { objects: transport } = connection;
-    const api = new KubeClient(transport, { ...this.#own, patience: { reads: 3 } });
-    const work = { ...this.#settings, ...this.#settings.timings, ...this.#own, overrun: this.#overrun };
-    this.#sets = (await establish({ ...work, identity: () => this.identity, api, transport }, signal)) ?? [];
+  async #establish(connection: KubeConnection, scope: Scope, signal: AbortSignal): Promise<boolean> {
+    const api = new KubeClient(connection.objects, { ...this.#own, patience: { reads: 3 } });
+    const { namespace = connection.namespace } = this.#options;
+    const about = { identity: () => this.identity, overrun: this.#overrun, namespace, transport: connection.objects };
+    this.#sets = (await establish({ ...this.#settings, ...this.#own, ...about, api }, scope, signal)) ?? [];
     return this.#sets.length > 0;
   }
 

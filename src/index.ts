@@ -20,6 +20,8 @@ export type { Gate, Term } from "./election/term.ts";
 export type { ApiResource, KubernetesObject, ObjectMetadata } from "./kube/api.ts";
 export { type ConnectOptions, connect, type KubeConnection } from "./kube/connection.ts";
 export { type LeaderElectionOptions, LeaderElector, runLeaderElection } from "./leader-election.ts";
+export type { QueueDriver, QueueReplica, QueueTerm, ShardQueues } from "./queue/driver.ts";
+export type { Priority, QueueStatistics, WorkQueue } from "./queue/work-queue.ts";
 export {
   type GuardedClient,
   type ObjectReference,

@@ -74,6 +74,7 @@ describe("README.md", () => {
     const doors = {
       electorate: [join(root, "src/index.ts")],
       "electorate/testing": [join(root, "src/embedded/index.ts")],
+      "electorate/queue/bull": [join(root, "src/queue/bull/index.ts")],
     };
     expect(compile(samples, doors)).toEqual([]);
   });

@@ -6,6 +6,7 @@ import { EXIT_CODES_HELP, EXIT_FAILED, EXIT_OK, EXIT_USAGE, exitCodeOf, failureT
 import { intentCommands } from "./intents.ts";
 import { membersCommand } from "./members.ts";
 import { planCommand } from "./plan.ts";
+import { queueCommand } from "./queue.ts";
 import { runCommand } from "./run.ts";
 import { statusCommand } from "./status.ts";
 import { whereCommand } from "./where.ts";
@@ -33,7 +34,8 @@ function createProgram(): Command {
     .addHelpText("after", EXAMPLES)
     .exitOverride();
   const asking = [statusCommand(), whereCommand(), membersCommand(), planCommand()];
-  for (const command of [runCommand(), ...asking, ...intentCommands(), configCommand(), demoCommand()]) {
+  const running = [runCommand(), queueCommand(), configCommand(), demoCommand()];
+  for (const command of [...running, ...asking, ...intentCommands()]) {
     command.copyInheritedSettings(program);
     for (const below of command.commands) below.copyInheritedSettings(program);
     program.addCommand(command);

@@ -11,6 +11,7 @@ import type { Log } from "../runtime/telemetry.ts";
 import { createLog, type LogLevel } from "../telemetry/log.ts";
 import { createTelemetry } from "../telemetry/telemetry.ts";
 import { EXIT_FAILED, EXIT_OK, exitCodeOf } from "./exit.ts";
+import { queueDriver } from "./queue-driver.ts";
 
 /** What the command line says of one replica and the configuration does not. */
 export interface ReplicaSettings {
@@ -40,6 +41,7 @@ export async function runReplica(
   });
   const options: CoordinatorOptions = {
     ...coordinatorOptions(configuration, handlers),
+    ...(await queueDriver(configuration)),
     ...given({ identity: settings.identity }),
     connection,
     telemetry,

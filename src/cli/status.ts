@@ -14,9 +14,11 @@ Examples:
   electorate status                              the coordinators of the context's namespace
   electorate status --coordinator shop -n web    shards and members of one
   electorate status --config electorate.yaml --watch
+  kubectl exec shop-0 -- electorate status --coordinator shop --queues
   electorate status --coordinator shop -o json | jq '.shards[] | select(.state != "owned")'
 
-It lists Leases and nothing else: it needs the verb "list" on leases.coordination.k8s.io in the namespace.
+It lists Leases: it needs the verb "list" on leases.coordination.k8s.io in the namespace. With --queues it also reads /metrics of
+the members that hold shards, where their Leases say that they are: run it where those addresses can be reached, such as in a pod.
 ${EXIT_CODES_HELP}`;
 
 /** `electorate status`: who holds which shard, as the Leases say. */
@@ -29,6 +31,7 @@ export function statusCommand() {
     .addOption(namespaceOption())
     .addOption(kubeconfigOption())
     .addOption(contextOption())
+    .option("--queues", "show how many keys wait, are delayed and are in work, as each holder's /metrics says", false)
     .option("-w, --watch", "print it anew every two seconds, until Ctrl-C", false)
     .addHelpText("after", EXAMPLES)
     .action(async (options) => {

@@ -19,6 +19,22 @@ http:
 weight: 1                    # share of the load beside other replicas
 zone: eu-1a                  # buckets of one resource are spread over zones; left out: ELECTORATE_ZONE
 version: v1.4.2              # while two are alive, shards move to the newer only; left out: POD_TEMPLATE_HASH
+queue:
+  driver: memory             # bull: in Redis, so that keys, delays and back-offs outlive a replica
+  # clusterId: prod-eu       # bull: names the cluster where namespace kube-system may not be read
+  # redis:                   # bull: how to reach it
+  #   addresses: ["redis:6379"]   # of the server; of the sentinels, or of some nodes of a cluster
+  #   sentinelMaster: shop   # when the addresses are of sentinels
+  #   cluster: false         # true: a Redis Cluster
+  #   database: 0
+  #   username: electorate   # ACL user
+  #   passwordFile: /etc/redis/password   # the password alone; read again at every connect
+  #   sentinelPasswordFile: /etc/redis/sentinel-password
+  #   tls:                   # {}: TLS as Node does it by default
+  #     caFile: /etc/redis/ca.crt
+  #     certFile: /etc/redis/tls.crt
+  #     keyFile: /etc/redis/tls.key
+  #     serverName: redis.example.com
 resources:
   - resource: configmaps     # plural[.group][/version], as kubectl takes it; found by discovery
     namespaces: [default]    # left out: all

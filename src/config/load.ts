@@ -1,8 +1,10 @@
 import { dirname, resolve } from "node:path";
 import type { z } from "zod";
+import type { BullOptions } from "../queue/bull/settings.ts";
 import { ElectorateError } from "../runtime/errors.ts";
 import { splitHandler } from "./fields.ts";
 import { nearest } from "./near-miss.ts";
+import { bullOptionsOf } from "./queue.ts";
 import { type ConfigurationProblem, type Path, relationProblems } from "./relations.ts";
 import { type ConfigurationInput, configurationSchema, KNOWN_KEYS, NO_ADDRESS } from "./schema.ts";
 import type { LeaseSettings } from "./timings.ts";
@@ -26,6 +28,8 @@ export interface Configuration {
   /** `undefined`: from the environment. */
   readonly zone: string | undefined;
   readonly version: string | undefined;
+  /** `undefined`: the work queues are in memory. */
+  readonly queue: BullOptions | undefined;
   readonly resources: readonly ResourceConfiguration[];
 }
 
@@ -86,9 +90,9 @@ function placedIssue(source: YamlSource, issue: z.core.$ZodIssue): PlacedProblem
 /** Names what was probably meant: a key of this map, or this key where it belongs. */
 function unknownKey(parent: Path, key: string): ConfigurationProblem {
   const pattern = parent
-    .map((segment) => (typeof segment === "number" ? "[]" : segment))
+    .map((segment) => (typeof segment === "number" ? "[]" : `.${segment}`))
     .join("")
-    .replace(/^\[\]/, "");
+    .slice(1);
   const here = KNOWN_KEYS.get(pattern) ?? [];
   const meant = nearest(key, here);
   const elsewhere = [...KNOWN_KEYS].find(([place, keys]) => place !== pattern && keys.includes(key))?.[0];
@@ -140,6 +144,7 @@ function configurationOf(input: ConfigurationInput, placeOf: (path: Path) => str
     weight: input.weight,
     zone: input.zone,
     version: input.version,
+    queue: bullOptionsOf(input.queue, (file) => resolve(directory, file)),
     resources: input.resources.map(
       ({ resource, namespaces, labelSelector, fieldSelector, metadataOnly, buckets, workers, handler }, index) => {
         const { file, exportName } = splitHandler(handler);

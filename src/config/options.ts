@@ -1,5 +1,6 @@
 import type { ApiResource, KubernetesObject } from "../kube/api.ts";
 import type { KubeConnection } from "../kube/connection.ts";
+import type { QueueDriver } from "../queue/driver.ts";
 import type { Reconcile } from "../reconcile/contract.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Randomness } from "../runtime/randomness.ts";
@@ -29,6 +30,8 @@ export interface CoordinatorOptions {
    */
   readonly leaderElection?: "shards" | "none" | LeaderElectionSettings;
   readonly resources: readonly ResourceOptions[];
+  /** Where the work queues are. Default: in this process's memory; `bullQueues` of `electorate/queue/bull` puts them into Redis. */
+  readonly queue?: QueueDriver;
   /** Share of the load that this replica is to carry beside others; a whole number. Default 1. */
   readonly weight?: number;
   /** Where it runs: buckets of one resource are spread over zones. Default: `ELECTORATE_ZONE`. */

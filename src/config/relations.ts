@@ -1,8 +1,10 @@
 import type { z } from "zod";
 import { shardsOf } from "../lease/names.ts";
+import { settingsProblems } from "../queue/bull/settings.ts";
 import { messageOf } from "../runtime/errors.ts";
 import { formatDuration } from "./duration.ts";
 import { unversionedResource } from "./fields.ts";
+import { bullOptionsOf } from "./queue.ts";
 import { fieldSchemas, resourceFieldSchemas } from "./schema.ts";
 import { leaseTimings } from "./timings.ts";
 
@@ -19,7 +21,27 @@ export interface ConfigurationProblem {
  * elsewhere, so that all problems are listed at once.
  */
 export function relationProblems(raw: unknown): ConfigurationProblem[] {
-  return [...leaseProblems(raw), ...timeoutProblems(raw), ...resourceProblems(raw)];
+  return [...leaseProblems(raw), ...timeoutProblems(raw), ...queueProblems(raw), ...resourceProblems(raw)];
+}
+
+function queueProblems(raw: unknown): ConfigurationProblem[] {
+  const queue = valid(fieldSchemas.queue, field(raw, "queue"));
+  if (queue === undefined) return [];
+  const bull = bullOptionsOf(queue, (file) => file);
+  if (bull !== undefined)
+    return settingsProblems(bull).map(({ path, message }) => ({ path: ["queue", ...path], message }));
+  if (queue.driver === "bull")
+    return [
+      { path: ["queue", "redis"], message: "is required by driver bull: give it addresses such as [redis:6379]" },
+    ];
+  if (queue.redis !== undefined)
+    return [
+      {
+        path: ["queue", "redis"],
+        message: "is for driver bull, and the driver is memory; set driver: bull, or remove it",
+      },
+    ];
+  return [];
 }
 
 function leaseProblems(raw: unknown): ConfigurationProblem[] {

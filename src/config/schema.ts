@@ -116,6 +116,56 @@ const httpSchema = z.strictObject(
   { error: wanted("a map with address") },
 );
 
+const nonEmpty = (value: string): string | undefined => (value.trim() === "" ? "is empty; remove it" : undefined);
+const FILE = text("the name of a file, relative to this YAML", nonEmpty);
+
+const tlsSchema = z.strictObject(
+  {
+    caFile: FILE.optional().describe("PEM file of the authorities to trust. Left out: Node's own."),
+    certFile: FILE.optional().describe("PEM file of a client certificate."),
+    keyFile: FILE.optional().describe("PEM file of its key."),
+    serverName: text("a host name", nonEmpty).optional().describe("Left out: the host of the address."),
+  },
+  { error: wanted("a map with caFile, certFile, keyFile and serverName, {} for TLS as it is by default") },
+);
+
+const redisSchema = z.strictObject(
+  {
+    addresses: z
+      .array(text("an address such as redis:6379", nonEmpty), {
+        error: wanted("a list of addresses such as [redis:6379]"),
+      })
+      .describe("host:port of the server; of the sentinels, or of some nodes of a cluster."),
+    sentinelMaster: text("the name of a master", nonEmpty)
+      .optional()
+      .describe("Set when the addresses are of sentinels."),
+    cluster: z
+      .boolean({ error: wanted("true or false") })
+      .default(false)
+      .describe("True for a Redis Cluster."),
+    database: z.number({ error: wanted("a number such as 0") }).default(0),
+    username: text("the name of a user", nonEmpty).optional().describe("ACL user."),
+    passwordFile: FILE.optional().describe("Holds the password alone; read again at every connect."),
+    sentinelPasswordFile: FILE.optional().describe("The same for the sentinels."),
+    tls: tlsSchema.optional().describe("Left out: no TLS."),
+  },
+  { error: wanted("a map with addresses") },
+);
+
+const queueSchema = z.strictObject(
+  {
+    driver: z
+      .enum(["memory", "bull"], { error: wanted('"memory" or "bull"') })
+      .default("memory")
+      .describe("Where the work queues are: memory, or Redis by bull."),
+    clusterId: text("a name", nonEmpty)
+      .optional()
+      .describe("Names the cluster where the uid of the namespace kube-system may not be read."),
+    redis: redisSchema.optional().describe("How to reach Redis; for driver bull."),
+  },
+  { error: wanted("a map with driver") },
+);
+
 const namespacesSchema = z
   .array(
     text("the name of a namespace", (value) => labelProblem("namespace", value)),
@@ -192,6 +242,7 @@ export const configurationSchema = z.strictObject(
       .describe(
         "Which release it runs: while two are alive, shards move to the newer only. Left out: POD_TEMPLATE_HASH.",
       ),
+    queue: queueSchema.prefault({}),
     resources: z.array(resourceSchema, { error: wanted("a list of resources") }).superRefine((resources, context) => {
       if (resources.length === 0)
         context.addIssue({ code: "custom", message: "is an empty list; name at least one resource with its handler" });
@@ -216,5 +267,8 @@ export const KNOWN_KEYS: ReadonlyMap<string, readonly string[]> = new Map([
   ["", Object.keys(configurationSchema.shape)],
   ["lease", Object.keys(leaseSchema.shape)],
   ["http", Object.keys(httpSchema.shape)],
+  ["queue", Object.keys(queueSchema.shape)],
+  ["queue.redis", Object.keys(redisSchema.shape)],
+  ["queue.redis.tls", Object.keys(tlsSchema.shape)],
   ["resources[]", Object.keys(resourceSchema.shape)],
 ]);

@@ -1,6 +1,7 @@
 import { hostname } from "node:os";
 import type { Renewal } from "../lease/renewal.ts";
 import { createKeyMap } from "../placement/key-map.ts";
+import type { QueueDriver } from "../queue/driver.ts";
 import { ElectorateError, messageOf } from "../runtime/errors.ts";
 import { type CheckedLeaderElection, judgeLeaderElection, type LeaderElectionSettings } from "./leader-election.ts";
 import type { CoordinatorOptions, ResourceOptions } from "./options.ts";
@@ -18,6 +19,8 @@ export interface Settings {
   readonly onOverrun: "exit" | "report";
   readonly leaderElection: "shards" | "none" | ProcessElection;
   readonly resources: readonly ResourceOptions[];
+  /** `undefined`: in memory. */
+  readonly queue: QueueDriver | undefined;
   readonly traits: MemberTraits;
   readonly placement: PlacementSettings;
   /** Where this process runs, when deaths are proven by Pods. */
@@ -119,6 +122,7 @@ export function settingsOf(options: CoordinatorOptions, found: readonly Problem[
     leaderElection: election,
     resources: options.resources,
     placement: { rolloutWindowMs, respread },
+    queue: options.queue,
     traits: {
       weight,
       zone: options.zone ?? process.env.ELECTORATE_ZONE ?? "",

@@ -19,27 +19,18 @@ import { Absences } from "./absences.ts";
 import { Claims } from "./claims.ts";
 import { Contender, type ContenderContext, type LifeOf } from "./contender.ts";
 import { type Deaths, wasWaitedOut } from "./deaths.ts";
-import { type Elector, type Standing, type Target, versionOf } from "./elector.ts";
+import { type Elector, type Standing, versionOf } from "./elector.ts";
 import { heldByOther, heldLeases } from "./held-leases.ts";
 import { KeyMaps } from "./key-maps.ts";
-import { shardMarks } from "./marks.ts";
 import { Moves } from "./moves.ts";
-import {
-  type Arrival,
-  isHeldNow,
-  type Observation,
-  observeAbsence,
-  observeVersion,
-  takeableFromMs,
-  UNSEEN,
-} from "./observation.ts";
+import { isHeldNow, type Observation, observeAbsence, observeVersion, takeableFromMs, UNSEEN } from "./observation.ts";
 import { OtherLeases } from "./other-leases.ts";
 import { hasLiveOwner } from "./outages.ts";
 import { PlanNotices } from "./plan-notices.ts";
 import { rankOf, rankStepMs } from "./ranking.ts";
 import { Targets } from "./targets.ts";
 
-export interface CampaignOptions extends Omit<ContenderContext, "marksOf" | "standingOf" | "changed"> {
+export interface CampaignOptions extends Omit<ContenderContext, "standingOf" | "changed"> {
   /** Something that others may wait for has changed. */
   changed(): void;
   readonly shards: readonly Shard[];
@@ -79,7 +70,11 @@ export class Campaign {
 
   constructor(options: CampaignOptions) {
     this.#options = options;
-    this.#absences = new Absences(options.timings.durationMs);
+    this.#absences = new Absences({
+      ...options,
+      leaseDurationMs: options.timings.durationMs,
+      contenders: () => this.contenders,
+    });
     this.#targets = new Targets({
       ...options,
       electorOf: ({ leaseName }) => this.#contenders.get(leaseName)?.elector,
@@ -88,19 +83,19 @@ export class Campaign {
         log: options.telemetry.log,
         announce: (event) => options.announce?.(event),
       }),
-      planned: () => this.poke(),
+      planned: (isNew) => this.#follow(isNew),
     });
     this.#moves = new Moves({
       retryPeriodMs: options.timings.retryPeriodMs,
+      clock: options.clock,
       targets: this.#targets,
-      contenders: () => this.contenders,
     });
     const shared: ContenderContext = {
       ...options,
-      marksOf: (shard) => shardMarks(options.coordinator, shard),
       standingOf: (...about) => this.#standingOf(...about),
       changed: (contender) => {
         this.#claims.note(contender);
+        this.#moves.note(contender);
         options.changed();
       },
     };
@@ -148,11 +143,24 @@ export class Campaign {
     this.#armHorizon();
   }
 
+  /** There is a new plan: whoever it says something new of looks again, and what is to go from here goes in turn. */
+  #follow(isNew: (shard: Shard) => boolean): void {
+    const waiting: Contender[] = [];
+    for (const contender of this.#contenders.values()) {
+      const { shard, elector } = contender;
+      const stays = this.#targets.wantedFor(shard) === this.#options.identity && !this.#leaving;
+      if (elector.phase.name === "leading" && !stays) waiting.push(contender);
+      else if (isNew(shard)) contender.dispatch({ type: "tick" });
+    }
+    this.#moves.offer(waiting);
+  }
+
   /** Leases that stand by our member Lease stand longer, or no longer. */
   extended(): void {
     for (const contender of this.#contenders.values()) {
       const version = versionOf(contender.elector);
-      if (version !== undefined && renewalOf(version) === "per-member") contender.dispatch({ type: "tick" });
+      if (version?.record.holder !== this.#options.identity || renewalOf(version) === "per-shard") continue;
+      contender.dispatch({ type: "tick" });
     }
   }
 
@@ -165,6 +173,7 @@ export class Campaign {
   /** From now on everything is drained and released, and nothing is taken. */
   leave(): void {
     this.#leaving = true;
+    this.#moves.leave();
     // Whom each shard goes to must be known before the first of them is drained: one without a target is released.
     this.#targets.leave();
     this.poke();
@@ -187,6 +196,7 @@ export class Campaign {
     this.#ended = true;
     this.#timer?.cancel();
     this.#targets.stop();
+    this.#moves.stop();
   }
 
   /** Brings the gauges that change with time alone up to date. */
@@ -226,36 +236,44 @@ export class Campaign {
     if (resource === undefined) return;
     const known =
       this.#contenders.get(version.name)?.elector.observation ?? this.#others.get(version.name)?.observation;
-    this.#keyMaps.get(resource)?.observe(version.name, observeVersion(known ?? UNSEEN, version, this.#arrival("list")));
+    this.#keyMaps
+      .get(resource)
+      ?.observe(version.name, observeVersion(known ?? UNSEEN, version, this.#absences.arrival("list")));
   }
 
   #noteAbsence(leaseName: string, firstInstall: boolean): void {
     const resource = this.#contenders.get(leaseName)?.shard.resource ?? this.#others.get(leaseName)?.resource ?? "";
-    this.#keyMaps.get(resource)?.observe(leaseName, observeAbsence(firstInstall, this.#arrival("list")));
+    this.#keyMaps.get(resource)?.observe(leaseName, observeAbsence(firstInstall, this.#absences.arrival("list")));
   }
 
   #see(version: LeaseVersion, channel: "watch" | "list"): void {
     const contender = this.#contenders.get(version.name);
     if (contender !== undefined) {
       const before = versionOf(contender.elector);
+      const settled = this.#keyMaps.get(contender.shard.resource)?.settle(this.#options.identity, version, before);
       contender.dispatch({ type: "seen", version, channel });
-      if (before?.record.holder !== version.record.holder) this.#targets.note("holder");
-      if (wasWaitedOut(before, version) && this.#isMember(version.record.holder)) {
-        this.#targets.expired(contender.shard, before.record.holder);
-      }
+      if (before?.record.holder !== version.record.holder)
+        this.#targets.noteHolder(contender.shard, version.record.holder);
+      if (wasWaitedOut(before, version)) this.#noteWaitedOut(contender.shard, before, version);
       this.#lookAt(contender);
       this.#targets.notePin(contender.shard, pinOf(version));
-      this.#mind(contender.shard.resource, version.name, contender.elector.observation);
+      this.#mind(contender.shard.resource, version.name, contender.elector.observation, channel);
+      if (settled) this.poke();
       return;
     }
     const resource = this.#resourceOf(version);
     if (resource === undefined) return;
-    this.#mind(resource, version.name, this.#others.observe(version, resource, this.#arrival(channel)));
+    this.#mind(
+      resource,
+      version.name,
+      this.#others.observe(version, resource, this.#absences.arrival(channel)),
+      channel,
+    );
   }
 
-  #isMember(identity: string): boolean {
-    const { roster, clock } = this.#options;
-    return liveIdentities(roster(), clock.monotonicMs()).has(identity);
+  #noteWaitedOut(shard: Shard, before: LeaseVersion, now: LeaseVersion): void {
+    const live = liveIdentities(this.#options.roster(), this.#options.clock.monotonicMs());
+    if (live.has(now.record.holder)) this.#targets.expired(shard, before.record.holder);
   }
 
   /** The resource of a Lease that is none of our shards, if it is a shard of one of ours. */
@@ -268,19 +286,20 @@ export class Campaign {
     if (contender !== undefined) {
       contender.dispatch({ type: "absent", channel, firstInstall });
       this.#targets.notePin(contender.shard, undefined);
-      this.#mind(contender.shard.resource, leaseName, contender.elector.observation);
+      this.#mind(contender.shard.resource, leaseName, contender.elector.observation, channel);
       return;
     }
     const other = this.#others.forget(leaseName);
     if (other === undefined) return;
-    this.#mind(other.resource, leaseName, observeAbsence(false, this.#arrival(channel)));
+    this.#mind(other.resource, leaseName, observeAbsence(false, this.#absences.arrival(channel)), channel);
   }
 
   /** Keeps the resource's key maps; others than ours concern every contender of the resource. */
-  #mind(resource: string, leaseName: string, observation: Observation): void {
+  #mind(resource: string, leaseName: string, observation: Observation, channel: "watch" | "list"): void {
     const keyMaps = this.#keyMaps.get(resource);
     if (keyMaps === undefined) return;
-    if (!keyMaps.observe(leaseName, observation)) return;
+    // After a list everybody looks again anyway, once for all of its Leases.
+    if (!keyMaps.observe(leaseName, observation) || channel === "list") return;
     for (const contender of this.#contenders.values()) {
       if (contender.shard.resource === resource) contender.dispatch({ type: "tick" });
     }
@@ -347,38 +366,28 @@ export class Campaign {
     const keyMaps = this.#keyMaps.get(shard.resource);
     const holder = versionOf(elector)?.record.holder ?? "";
     const leads = ["leading", "draining", "stuck"].includes(elector.phase.name);
-    const expired = holder !== "" && holder !== identity && takeableFromMs(elector.observation) <= now.monotonicMs;
+    const freeMs = takeableFromMs(elector.observation);
+    const expired = holder !== "" && holder !== identity && freeMs <= now.monotonicMs;
     if (expired) this.#targets.expired(shard, holder);
     const wanted = this.#targets.wantedFor(shard);
-    // Whom the plan names goes first; the others wait their turn, in case it does not come. A holder asks for none of this.
+    // Whom the plan names goes first; the others wait their turn, in case it does not come or has stopped coming. A holder asks for none of this.
     const rank = leads || wanted === identity ? 0 : rankOf(shard, identity, members, now.monotonicMs, holder);
     const turn = wanted === undefined || wanted === identity ? rank : rank + 2;
-    const absenceMs = (): number => this.#absenceMs(now.monotonicMs);
+    const busyMs = wanted === identity ? 0 : Math.max(0, this.#targets.lastTookMs(shard) - freeMs);
+    const absenceMs = (): number => this.#absences.waitMs(now.monotonicMs);
     return {
       leaves: this.#leaving,
       contends: leads || this.#mayContend(shard, holder, now.monotonicMs),
       mayClaim: this.#claims.mayClaim,
       mayOpen: (keyMaps?.freeFromMs(now.monotonicMs) ?? Number.NEGATIVE_INFINITY) <= now.monotonicMs,
-      target: this.#targetOf(shard, elector, now),
-      rankDelayMs: turn * rankStepMs(timings.retryPeriodMs),
+      mayDrain: this.#moves.mayDrain,
+      target: this.#moves.targetFor(shard, elector, now.monotonicMs),
+      rankDelayMs: busyMs + turn * rankStepMs(timings.retryPeriodMs),
       // Asked for only when a Lease is missing.
       get absenceMs() {
         return absenceMs();
       },
     };
-  }
-
-  /** Whom to hand a shard to; who leaves hands over everything at once. */
-  #targetOf(shard: Shard, elector: Elector, now: Instant): Target | undefined {
-    if (this.#leaving) return this.#targets.targetFor(shard);
-    return this.#moves.targetFor(shard, elector, now.monotonicMs);
-  }
-
-  #arrival(channel: "watch" | "list"): Arrival {
-    const monotonicMs = this.#options.clock.monotonicMs();
-    const { durationMs } = this.#options.timings;
-    const { identity } = this.#options;
-    return { channel, monotonicMs, identity, leaseDurationMs: durationMs, absenceMs: this.#absenceMs(monotonicMs) };
   }
 
   #isHeldUnderOurs({ resource, keyMap }: Shard, monotonicMs: number): boolean {
@@ -387,13 +396,5 @@ export class Campaign {
       if (versionOf(elector)?.annotations[ANNOTATION_KEY_MAP] === keyMap) return true;
     }
     return false;
-  }
-
-  #absenceMs(monotonicMs: number): number {
-    return this.#absences.waitMs(this.#options.roster(), this.#declaredMs(), monotonicMs);
-  }
-
-  *#declaredMs(): Generator<number> {
-    for (const { elector } of this.#contenders.values()) yield versionOf(elector)?.record.durationMs ?? 0;
   }
 }

@@ -54,7 +54,12 @@ export class Candidate {
     this.#lock = lock;
     this.#context = context;
     this.#listener = listener;
-    this.#absences = new Absences(timings.durationMs);
+    this.#absences = new Absences({
+      ...context,
+      leaseDurationMs: timings.durationMs,
+      roster: () => EMPTY_ROSTER,
+      contenders: () => [this.#contender],
+    });
     const shard: Shard = { id: lock.title, leaseName: name, resource: lock.title, bucket: 0, keyMap: "" };
     this.#contender = new Contender(
       shard,
@@ -154,15 +159,14 @@ export class Candidate {
   }
 
   #standing(): Standing {
-    const { clock } = this.#context;
-    const declaredMs = versionOf(this.#contender.elector)?.record.durationMs ?? 0;
     return {
       ...this.#context.standing(),
       mayClaim: true,
+      mayDrain: true,
       mayOpen: true,
       target: undefined,
       rankDelayMs: 0,
-      absenceMs: this.#absences.waitMs(EMPTY_ROSTER, [declaredMs], clock.monotonicMs()),
+      absenceMs: this.#absences.waitMs(this.#context.clock.monotonicMs()),
     };
   }
 

@@ -1,7 +1,10 @@
 import type { Contender } from "./contender.ts";
 
-/** One less than the connections of the coordination traffic: whatever is claimed, renewals find a free one. */
-const MOST_CLAIMS = 3;
+/**
+ * Writes of shard Leases that are on their way at once, renewals aside: one less than the connections of the coordination traffic, so that
+ * whatever is taken or handed over, a renewal finds a free one. More at once make each of them slower, and none of them earlier.
+ */
+export const MOST_WRITES = 7;
 
 /** The claims of this replica that are on their way: few at once, and each contender in turn. */
 export class Claims {
@@ -14,7 +17,7 @@ export class Claims {
   }
 
   get mayClaim(): boolean {
-    return this.#sent.size < MOST_CLAIMS;
+    return this.#sent.size < MOST_WRITES;
   }
 
   /** Keeps count, and lets the next contender claim when one has its answer. */

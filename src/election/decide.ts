@@ -39,7 +39,7 @@ export function decide(elector: Elector, context: ElectorContext, effects: Elect
     case "vacating":
       return elector;
     case "releasing":
-      return decideReleasing(elector, elector.phase.epoch, context, effects);
+      return decideReleasing(elector, elector.phase, context, effects);
     default:
       return elector.phase satisfies never;
   }
@@ -50,7 +50,7 @@ function decideStandby(elector: Elector, context: ElectorContext, effects: Elect
   const { burdened } = elector;
   if (!isEligible(context)) {
     const lets = version?.record.holder === context.identity && !burdened;
-    return lets ? toRelease(elector, version.resourceVersion) : elector;
+    return lets ? toRelease(elector, version.resourceVersion, wasGranted(elector)) : elector;
   }
   // Nobody has written since we did: to go on is a late renewal, whatever time has passed.
   if (isOurs(elector)) return { ...elector, phase: { name: "claiming" } };
@@ -79,7 +79,7 @@ function decideClaiming(elector: Elector, context: ElectorContext, effects: Elec
   const epoch = version.resourceVersion;
   if (!isEligible(context)) {
     if (elector.burdened) return renewWhenDue(elector, context, effects);
-    return elector.request === "none" ? toRelease(elector, epoch) : elector;
+    return elector.request === "none" ? toRelease(elector, epoch, wasGranted(elector)) : elector;
   }
   const open =
     elector.own.number > elector.spent &&
@@ -125,9 +125,9 @@ function decideHolding(
 ): Elector {
   const loss = lossOf(elector, context);
   if (loss !== undefined) return lose(elector, phase.epoch, loss, effects);
-  const { leaves, target } = context.standing;
+  const { leaves, target, mayDrain } = context.standing;
   const moves = target !== undefined && !elector.burdened;
-  if (phase.name === "leading" && (leaves || moves)) {
+  if (phase.name === "leading" && (leaves || moves) && mayDrain) {
     effects.push({ type: "drain", epoch: phase.epoch });
     return { ...elector, phase: { name: "draining", epoch: phase.epoch } };
   }
@@ -148,7 +148,19 @@ function lossOf(elector: Elector, context: ElectorContext): LossReason | undefin
   return context.now.latestMs >= validUntilMs(elector, context) ? "renew-deadline" : undefined;
 }
 
-function decideReleasing(elector: Elector, epoch: string, context: ElectorContext, effects: ElectorEffect[]): Elector {
+type Releasing = Extract<Phase, { name: "releasing" }>;
+
+/** Whoever handed it to us had opened it, and it may be handed on. */
+function wasGranted({ own }: Elector): boolean {
+  return own?.kind === "granted";
+}
+
+function decideReleasing(
+  elector: Elector,
+  phase: Releasing,
+  context: ElectorContext,
+  effects: ElectorEffect[],
+): Elector {
   if (elector.own?.kind === "release" || elector.own?.kind === "transfer") {
     effects.push({ type: "released", write: elector.own });
     return { ...elector, phase: { name: "standby" } };
@@ -156,10 +168,11 @@ function decideReleasing(elector: Elector, epoch: string, context: ElectorContex
   if (versionOf(elector)?.record.holder !== context.identity) return { ...elector, phase: { name: "standby" } };
   if (context.now.monotonicMs < releaseAtMs(elector) || !maySend(elector, context)) return elector;
   const { leaves, target } = context.standing;
-  if (target !== undefined && isOurs(elector)) return send(elector, "transfer", context, effects, elector.phase);
+  if (target !== undefined && phase.opened && isOurs(elector))
+    return send(elector, "transfer", context, effects, elector.phase);
   // The target is gone or was never there. Somebody who stays keeps what it has; anybody else frees it.
   if (leaves || !isEligible(context)) return send(elector, "release", context, effects, elector.phase);
-  effects.push({ type: "keep", epoch, reason: "no-target" });
+  effects.push({ type: "keep", epoch: phase.epoch, reason: "no-target" });
   return toReclaim(elector);
 }
 

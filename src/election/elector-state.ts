@@ -33,7 +33,8 @@ export type Phase =
   | { readonly name: "stuck"; readonly epoch: string }
   /** The term has ended, its work has not. Nothing is claimed before it has. */
   | { readonly name: "vacating"; readonly epoch: string }
-  | { readonly name: "releasing"; readonly epoch: string };
+  /** `opened`: it is let go of after a term. What never opened here was never known to be ours to hand over. */
+  | { readonly name: "releasing"; readonly epoch: string; readonly opened: boolean };
 
 export type Request = "none" | "write" | "read-due" | "read" | "label-due" | "label";
 
@@ -91,6 +92,8 @@ export interface Standing {
   readonly contends: boolean;
   /** Not too many claims of this replica are on their way: renewals must not wait behind them. */
   readonly mayClaim: boolean;
+  /** Not too many shards of this replica are being handed over: one that waits for its turn is worked on meanwhile. */
+  readonly mayDrain: boolean;
   /** No Lease of the resource is held under another key map. */
   readonly mayOpen: boolean;
   /** The member that the plan wants to hold this shard instead of us; `undefined` when it is ours to keep. */

@@ -1,6 +1,7 @@
 import { ANNOTATION_KEY_MAP } from "../lease/names.ts";
 import { isHeld, isRelease, type LeaseVersion } from "../lease/record.ts";
 import { isLive, type Member, type Roster } from "../membership/roster.ts";
+import { transferTo } from "./learn.ts";
 import { type Observation, type Sight, takeableFromMs } from "./observation.ts";
 
 interface Block {
@@ -8,6 +9,8 @@ interface Block {
   readonly holder: string;
   /** Monotonic: until then somebody may act under another map; infinite while a member is that stands for it. */
   readonly untilMs: number;
+  /** Nothing but that a list did not show the Lease speaks for it. */
+  readonly guessed: boolean;
 }
 
 /**
@@ -19,8 +22,8 @@ export class KeyMaps {
   readonly #ours: string;
   /** By Lease name: who holds or held it under another map. */
   readonly #blocks = new Map<string, Block>();
-  /** Lease name to the key map that it carried last. */
-  readonly #lastMaps = new Map<string, string>();
+  /** Of their times the earliest and the latest: asked for at every step of every shard, while hundreds of Leases may be waited out. */
+  #bounds: { readonly soonestMs: number; readonly latestMs: number } | undefined;
 
   constructor(ours: string) {
     this.#ours = ours;
@@ -30,7 +33,22 @@ export class KeyMaps {
   observe(leaseName: string, observation: Observation): boolean {
     const untilMs = this.#blocks.get(leaseName)?.untilMs;
     this.#take(leaseName, observation);
-    return this.#blocks.get(leaseName)?.untilMs !== untilMs;
+    const isNew = this.#blocks.get(leaseName)?.untilMs !== untilMs;
+    if (isNew) this.#bounds = undefined;
+    return isNew;
+  }
+
+  /**
+   * A shard of the resource was handed to us under our own map. Whoever opened it had waited for everybody under another one, and while it is held,
+   * by whomever it is handed on to, nobody can open under another map: what only a list's silence spoke for is settled. True when something was.
+   */
+  settle(identity: string, version: LeaseVersion, known: LeaseVersion | undefined): boolean {
+    if (version.annotations[ANNOTATION_KEY_MAP] !== this.#ours) return false;
+    if (transferTo(identity, version, known) === undefined) return false;
+    const guesses = [...this.#blocks].filter(([, { guessed }]) => guessed);
+    for (const [leaseName] of guesses) this.#blocks.delete(leaseName);
+    this.#bounds = undefined;
+    return guesses.length > 0;
   }
 
   #take(leaseName: string, observation: Observation): void {
@@ -49,49 +67,58 @@ export class KeyMaps {
     }
   }
 
-  /** Gone, but its holder may not know yet. What a list does not show may have been held under any map, what the watch showed only under the last. */
+  /** Gone, but its holder may not know yet. What a list does not show may have been held under any map; the watch has shown whoever was named. */
   #takeAbsence(leaseName: string, { embargoUntilMs }: Observation, sight: Extract<Sight, { type: "absent" }>): void {
-    const last = this.#lastMaps.get(leaseName);
-    const certain = sight.firstInstall || (sight.channel === "watch" && (last === undefined || last === this.#ours));
-    const stood = this.#blocks.get(leaseName)?.untilMs === Number.POSITIVE_INFINITY;
-    if (!certain || stood) this.#block(leaseName, "", embargoUntilMs);
+    const known = this.#blocks.get(leaseName);
+    const guessed = sight.channel === "list" && !sight.firstInstall;
+    if (known !== undefined) this.#block(leaseName, "", embargoUntilMs, known.guessed && guessed);
+    else if (guessed) this.#block(leaseName, "", embargoUntilMs, true);
   }
 
   #takeVersion(leaseName: string, observation: Observation, version: LeaseVersion): void {
     const keyMap = version.annotations[ANNOTATION_KEY_MAP];
-    if (keyMap !== undefined) this.#lastMaps.set(leaseName, keyMap);
     const block = this.#blocks.get(leaseName);
     const { holder } = version.record;
     if (isRelease(version.record)) {
-      if (block !== undefined) this.#blocks.set(leaseName, { holder, untilMs: takeableFromMs(observation) });
+      if (block !== undefined) this.#blocks.set(leaseName, { ...block, holder, untilMs: takeableFromMs(observation) });
       return;
     }
     // An annotation that somebody took off leaves the last one in force until it has been waited out.
     const other = keyMap !== undefined && keyMap !== this.#ours;
     if (other && (isHeld(version.record) || block !== undefined)) {
-      this.#block(leaseName, holder, takeableFromMs(observation));
+      this.#block(leaseName, holder, takeableFromMs(observation), false);
     } else if (block?.untilMs === Number.POSITIVE_INFINITY) {
       // Who stands by its member Lease writes no annotation again. Of one that is not named any more the embargo says how long it may act.
       const untilMs = holder === block.holder ? takeableFromMs(observation) : observation.embargoUntilMs;
-      this.#block(leaseName, holder, untilMs);
+      this.#block(leaseName, holder, untilMs, false);
     }
   }
 
   /** What was counted stays counted; a holder that stood by its member Lease was not counted yet. */
-  #block(leaseName: string, holder: string, untilMs: number): void {
+  #block(leaseName: string, holder: string, untilMs: number, guessed: boolean): void {
     const countedMs = this.#blocks.get(leaseName)?.untilMs ?? untilMs;
     const latestMs = countedMs === Number.POSITIVE_INFINITY ? untilMs : Math.max(untilMs, countedMs);
-    this.#blocks.set(leaseName, { holder, untilMs: latestMs });
+    this.#blocks.set(leaseName, { holder, untilMs: latestMs, guessed });
   }
 
   /** Monotonic time from which on no Lease is held under another map, as far as is known now. */
   freeFromMs(monotonicMs: number): number {
-    let freeMs = Number.NEGATIVE_INFINITY;
+    if (this.#bounds === undefined || this.#bounds.soonestMs <= monotonicMs) this.#bounds = this.#sweep(monotonicMs);
+    return this.#bounds.latestMs;
+  }
+
+  /** Forgets what has been waited out. */
+  #sweep(monotonicMs: number): { readonly soonestMs: number; readonly latestMs: number } {
+    let soonestMs = Number.POSITIVE_INFINITY;
+    let latestMs = Number.NEGATIVE_INFINITY;
     for (const [leaseName, { untilMs }] of this.#blocks) {
       if (untilMs <= monotonicMs) this.#blocks.delete(leaseName);
-      else freeMs = Math.max(freeMs, untilMs);
+      else {
+        soonestMs = Math.min(soonestMs, untilMs);
+        latestMs = Math.max(latestMs, untilMs);
+      }
     }
-    return freeMs;
+    return { soonestMs, latestMs };
   }
 
   /**

@@ -1,7 +1,7 @@
 import { compareResourceVersions, isResourceVersion } from "../kube/resource-version.ts";
 import { isHeld, isRelease, type LeaseVersion, sameRecord } from "../lease/record.ts";
 import { renewalOf } from "../lease/renewal.ts";
-import { transferOf } from "../lease/transfer.ts";
+import { type Transfer, transferOf } from "../lease/transfer.ts";
 import {
   type Elector,
   type ElectorContext,
@@ -142,10 +142,8 @@ function granted(
   known: LeaseVersion | undefined,
   context: ElectorContext,
 ): SentWrite | undefined {
-  const transfer = transferOf(version);
-  if (transfer === undefined || transfer.to !== context.identity) return undefined;
-  if (known === undefined || known.uid !== version.uid) return undefined;
-  if (compareResourceVersions(transfer.replaced, known.resourceVersion) < 0) return undefined;
+  const transfer = transferTo(context.identity, version, known);
+  if (transfer === undefined) return undefined;
   const { now, renewDeadlineMs, clockRatio, quiesceMs } = context;
   const grantedMs = Math.min(renewDeadlineMs, version.record.durationMs / clockRatio - quiesceMs);
   const sentMs = context.sentBefore(transfer.replaced) ?? Number.NEGATIVE_INFINITY;
@@ -159,6 +157,17 @@ function granted(
     // As if sent so early that V from then on ends where the grant does.
     sentAt: { ...now, earliestMs: sentMs + grantedMs - renewDeadlineMs },
   };
+}
+
+/** The transfer to `identity` that made `version` out of `known`, or out of a version after it. */
+export function transferTo(
+  identity: string,
+  version: LeaseVersion,
+  known: LeaseVersion | undefined,
+): Transfer | undefined {
+  const transfer = transferOf(version);
+  if (transfer?.to !== identity || known === undefined || known.uid !== version.uid) return undefined;
+  return compareResourceVersions(transfer.replaced, known.resourceVersion) < 0 ? undefined : transfer;
 }
 
 /**
@@ -258,7 +267,7 @@ function learnVacated(elector: Elector): Elector {
       return { ...relieved, phase: { name: "standby" } };
     case "draining":
     case "stuck":
-      return toRelease(relieved, elector.phase.epoch);
+      return toRelease(relieved, elector.phase.epoch, true);
     default:
       return elector;
   }
@@ -269,6 +278,6 @@ export function toReclaim(elector: Elector): Elector {
   return { ...elector, phase: { name: "claiming" }, spent: elector.writes, writeAtMs: Number.NEGATIVE_INFINITY };
 }
 
-export function toRelease(elector: Elector, epoch: string): Elector {
-  return { ...elector, phase: { name: "releasing", epoch }, writeAtMs: Number.NEGATIVE_INFINITY };
+export function toRelease(elector: Elector, epoch: string, opened: boolean): Elector {
+  return { ...elector, phase: { name: "releasing", epoch, opened }, writeAtMs: Number.NEGATIVE_INFINITY };
 }

@@ -22,6 +22,8 @@ export interface PlanSituation {
   readonly known: ReadonlySet<string>;
   readonly shards: readonly PlannedShard[];
   readonly observationOf: (shard: PlannedShard) => Observation | undefined;
+  /** For a shard that this replica is about to hand over: whom the last plan gave it to. */
+  readonly promisedTo: (shard: PlannedShard) => string | undefined;
   readonly isFrozen: boolean;
   readonly attendance: Attendance;
   readonly rollout: Rollout;
@@ -65,7 +67,10 @@ export function planInput(situation: PlanSituation): PlanInput {
       continue;
     }
     shards.push({ id, resource, keyMap, weight: 1 });
-    if (holder !== undefined && identities.has(holder)) holders.set(id, holder);
+    if (holder === undefined || !identities.has(holder)) continue;
+    // What is on its way counts as arrived, or a new plan could choose another shard in its place, and both would go.
+    const promised = isFrozen ? undefined : situation.promisedTo(shard);
+    holders.set(id, promised !== undefined && identities.has(promised) ? promised : holder);
   }
   const rolloutEndsMs = rolloutEndMs(rollout, rolloutWindowMs);
   const rolloutOver = rolloutEndsMs <= monotonicMs;

@@ -19,16 +19,18 @@ export interface TargetsOptions {
   readonly isFrozen: () => boolean;
   readonly placement: PlacementSettings;
   readonly notices: PlanNotices;
-  /** There is a new plan. */
-  planned(): void;
+  /** There is a new plan; `isNew` for shards of which it says something else than the one before. */
+  planned(isNew: (shard: Shard) => boolean): void;
 }
 
 /** Joins come in groups: they are planned once, this long after the last. Deaths and departures do not wait. */
 const SETTLE_MS = 150;
 /** Joins without end are planned this long after the first all the same. */
 const MOST_SETTLE_MS = 250;
-/** Holders change in groups too, while moves are under way. */
+/** Holders change in groups too. */
 const HOLDERS_SETTLE_MS = 20;
+/** What goes as planned is looked at seldom: only to see whether the plans of all replicas together have come to what each wanted. */
+const MOVED_SETTLE_MS = 500;
 
 /**
  * What the plan wants of every shard, as this replica sees members and holders now. It needs no leader: the same view gives the
@@ -53,6 +55,8 @@ export class Targets {
   #foreign: ReadonlySet<string> = new Set();
   /** By shard, those that the plan was made with. */
   #pins: ReadonlyMap<string, string> = new Map();
+  /** By member, on the monotonic clock: when a shard was seen to come to it last. */
+  #tookMs = new Map<string, number>();
   #attendance = NOBODY_YET;
   #rollout = NO_ROLLOUT;
   /** For when time alone changes what the plan is made of; it has nothing to do with what is due. */
@@ -67,6 +71,21 @@ export class Targets {
     this.#stale = true;
     if (what === "joined") this.#planJoins();
     else this.#planIn(what === "holder" ? HOLDERS_SETTLE_MS : 0);
+  }
+
+  /**
+   * A shard Lease names somebody else than before. A move that the plan has asked for leaves the plan as it is: a new one in the middle
+   * of a hundred moves would only choose other shards than those on their way.
+   */
+  noteHolder(shard: Shard, holder: string): void {
+    if (holder !== "") this.#tookMs.set(holder, this.#options.clock.monotonicMs());
+    if (holder !== "" && this.wantedFor(shard) === holder) this.#planIn(MOVED_SETTLE_MS);
+    else this.note("holder");
+  }
+
+  /** Monotonic: when the member that the plan names for a shard took anything last. It may have many to take, and comes to each in turn. */
+  lastTookMs(shard: Shard): number {
+    return this.#tookMs.get(this.wantedFor(shard) ?? "") ?? Number.NEGATIVE_INFINITY;
   }
 
   /** What a shard Lease says of its pin now, whether or not that is new. */
@@ -174,13 +193,14 @@ export class Targets {
       const target = targetOf(made, input.holders, id);
       if (target !== null) wanted.set(id, target);
     }
+    const before = this.#wanted;
     this.#wanted = wanted;
     this.#foreign = input.foreign;
     this.#pins = input.options.pins;
     const { versions } = this.#rollout;
     this.#options.notices.tell({ ...input.options, voidPins: made.voidPins, versions });
     this.#lookAhead(input.changesAtMs);
-    this.#options.planned();
+    this.#options.planned(({ id }) => before === undefined || before.get(id) !== wanted.get(id));
   }
 
   #input(): PlanInput {
@@ -190,6 +210,7 @@ export class Targets {
     const there = known.filter((member) => isLive(member, monotonicMs));
     const live = there.filter((member) => !this.#isSuspect(member.identity));
     this.#live = new Set(live.map((member) => member.identity));
+    this.#tookMs = new Map([...this.#tookMs].filter(([identity]) => this.#live.has(identity)));
     this.#attendance = observeAttendance(this.#attendance, there, monotonicMs);
     this.#rollout = observeVersions(this.#rollout, there, monotonicMs);
     return planInput({
@@ -200,6 +221,7 @@ export class Targets {
       known: new Set(known.map((member) => member.identity)),
       shards,
       observationOf: (shard) => electorOf(shard)?.observation,
+      promisedTo: (shard) => (isOnItsWay(electorOf(shard)) ? this.#wanted?.get(shard.id) : undefined),
       isFrozen: isFrozen(),
       attendance: this.#attendance,
       rollout: this.#rollout,
@@ -233,4 +255,10 @@ export class Targets {
       planStateOf(member) === "ready" && member.understood && isLive(member, nowMs) && !this.#isSuspect(member.identity)
     );
   }
+}
+
+/** It is closed here already, to be handed over. */
+function isOnItsWay(elector: Elector | undefined): boolean {
+  const name = elector?.phase.name;
+  return name === "draining" || name === "releasing";
 }

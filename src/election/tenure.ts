@@ -20,6 +20,7 @@ import { Campaign } from "./campaign.ts";
 import { foreignName, type LifeOf } from "./contender.ts";
 import { Deaths } from "./deaths.ts";
 import { Desk } from "./desk.ts";
+import { shardMarks } from "./marks.ts";
 import type { Regime } from "./regime.ts";
 import type { Term } from "./term.ts";
 import { Upkeep } from "./upkeep.ts";
@@ -98,6 +99,7 @@ export class Tenure implements Regime {
     this.#campaign = new Campaign({
       ...options,
       telemetry: this.#news.heardBy(options.telemetry),
+      marksOf: (shard) => shardMarks(options.coordinator, shard),
       identity: identity.text,
       store: this.#store,
       gateClock: this.#gateClock,

@@ -27,7 +27,7 @@ export interface ConnectOptions extends CredentialSource {
 export interface KubeConnection {
   /** Namespace of the context, or the pod's own. */
   readonly namespace: string;
-  /** For Leases: up to 4 connections, each opened within 3 s or given up. */
+  /** For Leases: up to 8 connections, each opened within 3 s or given up. */
   readonly coordination: Transport;
   /** For everything else: up to 16 connections. */
   readonly objects: Transport;
@@ -44,7 +44,7 @@ export async function connect(options: ConnectOptions): Promise<KubeConnection> 
   const coordination = createHttpTransport(credentials, {
     ...shared,
     component: `${options.component} coordination`,
-    connections: 4,
+    connections: 8,
     connectTimeoutMs: 3_000,
   });
   const objects = createHttpTransport(credentials, { ...shared, component: options.component, connections: 16 });

@@ -122,6 +122,11 @@ export function controlLeaseName(coordinator: string): string {
   return `${coordinator}-control`;
 }
 
+/** True for what a member may be called: `<name>_<uuid>`. */
+export function isIdentity(text: string): boolean {
+  return uuidOf(text) !== undefined;
+}
+
 /** True when a Lease of that name, of whatever coordinator, is the member Lease of `identity`. */
 export function isMemberLeaseOf(leaseName: string, identity: string): boolean {
   const uuid = uuidOf(identity);

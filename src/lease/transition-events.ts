@@ -9,8 +9,8 @@ export interface TransitionEventsOptions {
   readonly namespace: string;
   readonly identity: string;
   /** What is told of a transition; `undefined` for one that is no news to people. */
-  say(transition: Transition): Said | undefined;
-  tell(event: LeaseEvent): Promise<void>;
+  readonly say: (transition: Transition) => Said | undefined;
+  readonly tell: (event: LeaseEvent) => Promise<void>;
 }
 
 /** What one transition says to people. */

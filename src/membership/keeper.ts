@@ -173,8 +173,9 @@ export class MemberKeeper {
     const { phase } = this.#membership;
     this.#membership = next;
     if (next.phase !== "dead" || phase === "dead") return;
-    this.#options.extended();
+    // A dead identity writes nothing, not even a release: everything of it closes at once, not one after the other.
     if (this.#isStrict) this.#options.died(next.cause);
+    else this.#options.extended();
   }
 
   /**

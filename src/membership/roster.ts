@@ -9,6 +9,7 @@ import {
   ANNOTATION_VERSION,
   ANNOTATION_WEIGHT,
   ANNOTATION_ZONE,
+  isIdentity,
   isMemberLeaseOf,
   PROTOCOL,
 } from "../lease/names.ts";
@@ -102,11 +103,12 @@ export function observeMember(
 
 /**
  * The name of the Lease says whose it is, whatever somebody made of what it carries or copied from it: two members of one identity would
- * be one of which nobody knows what it holds.
+ * be one of which nobody knows what it holds. One that carries only another's is called by its name.
  */
 function identityOf({ name, annotations, record }: LeaseVersion, known: Member | undefined): string {
   const said = annotations[ANNOTATION_IDENTITY] ?? record.holder;
-  return [said, record.holder, known?.identity ?? ""].find((identity) => isMemberLeaseOf(name, identity)) ?? said;
+  const own = [said, record.holder, known?.identity ?? ""].find((identity) => isMemberLeaseOf(name, identity));
+  return own ?? (isIdentity(said) ? name : said);
 }
 
 function isNewer(version: LeaseVersion, known: LeaseVersion): boolean {

@@ -36,6 +36,11 @@ export class BackOff {
     this.#failures.delete(key);
   }
 
+  /** Takes over what was counted elsewhere, except for keys that have failed here since. */
+  restore(failures: ReadonlyMap<string, number>): void {
+    for (const [key, count] of failures) if (!this.#failures.has(key)) this.#failures.set(key, count);
+  }
+
   clear(): void {
     this.#failures.clear();
   }

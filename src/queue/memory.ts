@@ -1,12 +1,24 @@
 import type { Clock, Timer } from "../runtime/clock.ts";
 import { ElectorateError } from "../runtime/errors.ts";
-import type { Labels, Meter } from "../runtime/telemetry.ts";
+import type { Meter } from "../runtime/telemetry.ts";
 import { BackOff, type BackOffSettings, DEFAULT_BACK_OFF } from "./back-off.ts";
 import { Delays } from "./delays.ts";
 import { KeyStates } from "./key-states.ts";
 import { LinkedList } from "./linked-list.ts";
+import { QueueMetrics } from "./metrics.ts";
 import { DEFAULT_TOKEN_BUCKET, TokenBucket, type TokenBucketSettings } from "./token-bucket.ts";
 import type { Priority, QueueStatistics, WorkQueue } from "./work-queue.ts";
+
+export interface MemoryQueueOptions {
+  readonly clock: Clock;
+  readonly meter: Meter;
+  /** Label `name` of the metrics. Two open queues of one process must differ in it, or they overwrite each other's gauges. */
+  readonly name: string;
+  /** Default 5 ms, doubled up to 1,000 s. */
+  readonly backOff?: BackOffSettings;
+  /** Default 10 per second, 100 at once. */
+  readonly tokenBucket?: TokenBucketSettings;
+}
 
 /**
  * The work queue in this process's memory: the default driver, with nothing to install. Controllers are level-triggered and a
@@ -22,25 +34,10 @@ import type { Priority, QueueStatistics, WorkQueue } from "./work-queue.ts";
  * - A retry waits for the later of its key's back-off and the token bucket of the whole queue.
  * - Adds, takes and dones are O(1), delays O(log n); 1,000,000 keys need no more than their own entries.
  * - A closed queue takes nothing in, hands nothing out, and holds no timer.
+ *
+ * Made open and empty. Throws `invalid-configuration` for a back-off or token bucket that cannot work.
  */
-export interface MemoryQueue extends WorkQueue {
-  /** Sets the gauges that change with time alone (`workqueue_unfinished_work_seconds`, `workqueue_longest_running_processor_seconds`). Call it before metrics are read. */
-  sample(): void;
-}
-
-export interface MemoryQueueOptions {
-  readonly clock: Clock;
-  readonly meter: Meter;
-  /** Label `name` of the metrics. Two open queues of one process must differ in it, or they overwrite each other's gauges. */
-  readonly name: string;
-  /** Default 5 ms, doubled up to 1,000 s. */
-  readonly backOff?: BackOffSettings;
-  /** Default 10 per second, 100 at once. */
-  readonly tokenBucket?: TokenBucketSettings;
-}
-
-/** Makes an open, empty queue. Throws `invalid-configuration` for a back-off or token bucket that cannot work. */
-export function createMemoryQueue(options: MemoryQueueOptions): MemoryQueue {
+export function createMemoryQueue(options: MemoryQueueOptions): WorkQueue {
   const { backOff = DEFAULT_BACK_OFF, tokenBucket = DEFAULT_TOKEN_BUCKET } = options;
   requireSetting("backOff.baseMs", backOff.baseMs, backOff.baseMs > 0, "longer than 0");
   requireSetting(
@@ -51,7 +48,7 @@ export function createMemoryQueue(options: MemoryQueueOptions): MemoryQueue {
   );
   requireSetting("tokenBucket.perSecond", tokenBucket.perSecond, tokenBucket.perSecond > 0, "more than 0");
   requireSetting("tokenBucket.burst", tokenBucket.burst, tokenBucket.burst >= 1, "at least 1");
-  return new OpenableQueue(options, new BackOff(backOff), new TokenBucket(tokenBucket, options.clock.monotonicMs()));
+  return new MemoryQueue(options, new BackOff(backOff), new TokenBucket(tokenBucket, options.clock.monotonicMs()));
 }
 
 function requireSetting(path: string, value: number, holds: boolean, wanted: string): void {
@@ -62,10 +59,9 @@ function requireSetting(path: string, value: number, holds: boolean, wanted: str
   );
 }
 
-class OpenableQueue implements MemoryQueue {
+class MemoryQueue implements WorkQueue {
   readonly #clock: Clock;
-  readonly #meter: Meter;
-  readonly #labels: Labels;
+  readonly #metrics: QueueMetrics;
   readonly #backOff: BackOff;
   readonly #tokenBucket: TokenBucket;
   readonly #states = new KeyStates();
@@ -78,14 +74,9 @@ class OpenableQueue implements MemoryQueue {
 
   constructor(options: MemoryQueueOptions, backOff: BackOff, tokenBucket: TokenBucket) {
     this.#clock = options.clock;
-    this.#meter = options.meter;
-    this.#labels = { name: options.name };
+    this.#metrics = new QueueMetrics(options.meter, options.name);
     this.#backOff = backOff;
     this.#tokenBucket = tokenBucket;
-    // Both series exist from the start, so that a rate over them does not miss the first keys.
-    this.#meter.increment("workqueue_adds_total", this.#labels, 0);
-    this.#meter.increment("workqueue_retries_total", this.#labels, 0);
-    this.#showDepth();
   }
 
   get statistics(): QueueStatistics {
@@ -101,7 +92,7 @@ class OpenableQueue implements MemoryQueue {
   add(key: string, priority: Priority = "fresh"): void {
     if (this.#closed) return;
     if (!this.#states.add(key, priority, this.#clock.monotonicMs())) return;
-    this.#meter.increment("workqueue_adds_total", this.#labels);
+    this.#metrics.added();
     this.#showDepth();
     this.#handOut();
   }
@@ -114,14 +105,14 @@ class OpenableQueue implements MemoryQueue {
       );
     }
     if (this.#closed) return;
-    this.#meter.increment("workqueue_retries_total", this.#labels);
+    this.#metrics.retried();
     if (delayMs <= 0) this.add(key, priority);
     else this.#schedule(key, delayMs, priority, false);
   }
 
   addRateLimited(key: string): void {
     if (this.#closed) return;
-    this.#meter.increment("workqueue_retries_total", this.#labels);
+    this.#metrics.retried();
     const delayMs = Math.max(this.#backOff.next(key), this.#tokenBucket.take(this.#clock.monotonicMs()));
     this.#schedule(key, delayMs, "fresh", true);
   }
@@ -143,11 +134,12 @@ class OpenableQueue implements MemoryQueue {
 
   /** Does nothing for a key that is not in work, so that a second or late call harms nobody. */
   done(key: string): void {
-    const nowMs = this.#clock.monotonicMs();
-    const startedMs = this.#states.finish(key, nowMs);
-    if (startedMs === undefined) return;
-    this.#meter.observe("workqueue_work_duration_seconds", this.#labels, (nowMs - startedMs) / 1000);
-    if (this.#closed && this.#states.inWorkCount === 0) this.#forgetWork();
+    this.#end(key);
+    this.#handOut();
+  }
+
+  putBack(key: string): void {
+    if (this.#end(key)) this.add(key);
     this.#handOut();
   }
 
@@ -159,23 +151,24 @@ class OpenableQueue implements MemoryQueue {
     this.#states.dropWaiting();
     this.#delays.clear();
     this.#backOff.clear();
-    this.#meter.forget("workqueue_depth", this.#labels);
-    if (this.#states.inWorkCount === 0) this.#forgetWork();
+    this.#metrics.forgetDepth();
+    if (this.#states.inWorkCount === 0) this.#metrics.forgetWork();
     for (let resolve = this.#waiting.takeFirst(); resolve !== undefined; resolve = this.#waiting.takeFirst())
       resolve(undefined);
   }
 
   sample(): void {
     if (this.#closed && this.#states.inWorkCount === 0) return;
+    this.#metrics.sample(this.#states.startsOfWork(), this.#clock.monotonicMs());
+  }
+
+  #end(key: string): boolean {
     const nowMs = this.#clock.monotonicMs();
-    let unfinishedMs = 0;
-    let longestMs = 0;
-    for (const startedMs of this.#states.startsOfWork()) {
-      unfinishedMs += nowMs - startedMs;
-      longestMs = Math.max(longestMs, nowMs - startedMs);
-    }
-    this.#meter.set("workqueue_unfinished_work_seconds", this.#labels, unfinishedMs / 1000);
-    this.#meter.set("workqueue_longest_running_processor_seconds", this.#labels, longestMs / 1000);
+    const startedMs = this.#states.finish(key, nowMs);
+    if (startedMs === undefined) return false;
+    this.#metrics.finished(nowMs - startedMs);
+    if (this.#closed && this.#states.inWorkCount === 0) this.#metrics.forgetWork();
+    return true;
   }
 
   #handOut(): void {
@@ -191,7 +184,7 @@ class OpenableQueue implements MemoryQueue {
     const next = this.#states.takeNext(nowMs);
     if (next === undefined) return undefined;
     this.#delays.removeRetry(next.key);
-    this.#meter.observe("workqueue_queue_duration_seconds", this.#labels, (nowMs - next.addedMs) / 1000);
+    this.#metrics.taken(nowMs - next.addedMs);
     this.#showDepth();
     return next.key;
   }
@@ -220,11 +213,6 @@ class OpenableQueue implements MemoryQueue {
 
   /** As in client-go, a key that will be worked on again counts from its add on, not from the end of the present work. */
   #showDepth(): void {
-    this.#meter.set("workqueue_depth", this.#labels, this.#states.readyCount + this.#states.againCount);
-  }
-
-  #forgetWork(): void {
-    this.#meter.forget("workqueue_unfinished_work_seconds", this.#labels);
-    this.#meter.forget("workqueue_longest_running_processor_seconds", this.#labels);
+    this.#metrics.showDepth(this.#states.readyCount + this.#states.againCount);
   }
 }

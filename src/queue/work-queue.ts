@@ -1,15 +1,14 @@
+/** `fresh`: an event said that the key changed. `resync`: looked at again although nothing is known to have changed. */
+export type Priority = "fresh" | "resync";
+
 /**
- * The work queue of one shard, as its producers and workers see it. Two drivers implement it: `memory` (default) and,
- * later, `bull`.
+ * The work queue of one shard, as its producers and workers see it. Two drivers implement it: `memory` (default) and `bull`, whose
+ * keys, delays and back-offs outlive the replica.
  *
  * Promises, those of client-go's work queue: a key is never worked on twice at once; a key added while it is queued is
  * one; a key added while it is in work runs once more after; fresh keys go before resync keys at dequeue;
  * after `close` nothing is handed out any more.
  */
-
-/** `fresh`: an event said that the key changed. `resync`: looked at again although nothing is known to have changed. */
-export type Priority = "fresh" | "resync";
-
 export interface WorkQueue {
   /** Adds a key to be worked on as soon as possible. A fresh add of a key that waits as resync makes it fresh. */
   add(key: string, priority?: Priority): void;
@@ -28,11 +27,16 @@ export interface WorkQueue {
   take(): Promise<string | undefined>;
   /** Marks the work on a key as ended; a key added meanwhile is queued again now. */
   done(key: string): void;
-  /** Hands nothing out any more and drops what waits; `take` answers `undefined`. Idempotent. Keys in work still need `done`. */
+  /** Ends the work on a key like `done`, but the key is still to be worked on: by the next owner, when the queue is closed and outlives it. */
+  putBack(key: string): void;
+  /** Sets the gauges that change with time alone. Call it before metrics are read. */
+  sample(): void;
+  /** Hands nothing out any more and forgets what waits, unless the driver keeps it for the next owner; `take` answers `undefined`. Idempotent. Keys in work still need `done`. */
   close(): void;
   readonly statistics: QueueStatistics;
 }
 
+/** What a queue holds now. */
 export interface QueueStatistics {
   /** Keys ready to be taken. */
   readonly depth: number;

@@ -15,7 +15,7 @@ import { Turn } from "./turn.ts";
  *
  * Promises:
  * - The gate is compared after every dequeue, in the same step in which the handler is called. A key that it refuses is
- *   dropped: the next owner looks at every key.
+ *   put back: the next owner looks at it.
  * - A key whose handler still runs for an older term is not run beside it; it is queued again when that handler ends.
  * - What follows from an outcome is decided in one switch, metrics included; no outcome, thrown value or return value
  *   of a handler ends a worker.
@@ -124,7 +124,7 @@ class TermWorkers implements Workers {
       if (key === undefined) return;
       // From here to the call of the handler nothing may be awaited: what is compared now must still hold then.
       if (this.#stopped || !this.#options.admits()) {
-        queue.done(key);
+        queue.putBack(key);
         this.#refuse();
         return;
       }
@@ -156,14 +156,17 @@ class TermWorkers implements Workers {
     keysInWork.begin(work);
     this.#inWork.add(work);
     metrics.workBegan();
+    let isOver = true;
     try {
       const log = this.#options.log.child({ shard, epoch, key });
       const completion = await this.#attempt(key, log);
+      isOver = completion.kind !== "term-ended";
       this.#conclude(key, completion, log);
     } finally {
       metrics.workEnded(clock.monotonicMs() - work.startedMs);
       this.#inWork.delete(work);
-      queue.done(key);
+      if (isOver) queue.done(key);
+      else queue.putBack(key);
       keysInWork.end(work);
       this.#tellIdle();
     }

@@ -3,8 +3,8 @@ import type { Term } from "../election/term.ts";
 import type { ApiResource, KubeApi } from "../kube/api.ts";
 import { resourceName } from "../kube/api.ts";
 import type { Shard } from "../lease/names.ts";
-import { createMemoryQueue, type MemoryQueue } from "../queue/memory.ts";
-import type { QueueStatistics } from "../queue/work-queue.ts";
+import type { ShardQueues } from "../queue/driver.ts";
+import type { QueueStatistics, WorkQueue } from "../queue/work-queue.ts";
 import type { Reconcile } from "../reconcile/contract.ts";
 import { createGuardedClient } from "../reconcile/guarded-client.ts";
 import { KeysInWork } from "../reconcile/keys-in-work.ts";
@@ -14,7 +14,7 @@ import type { Source } from "../reconcile/source.ts";
 import { runWorkers, type Workers } from "../reconcile/worker.ts";
 import type { Clock, Timer } from "../runtime/clock.ts";
 import { ElectorateError } from "../runtime/errors.ts";
-import type { Telemetry } from "../runtime/telemetry.ts";
+import type { Labels, Telemetry } from "../runtime/telemetry.ts";
 import type { WatchdogSlot } from "../runtime/watchdog.ts";
 import { IDLE, type Life, type LifeEffect, type LifeEvent, stepLife } from "./life.ts";
 
@@ -30,6 +30,7 @@ export interface RunnerContext {
   readonly api: KubeApi;
   readonly finder: ResourceFinder;
   readonly source: Source;
+  readonly queues: ShardQueues;
   readonly metrics: ReconcileMetrics;
   readonly clock: Clock;
   readonly telemetry: Telemetry;
@@ -40,8 +41,10 @@ export interface RunnerContext {
 /** The work of one term: made when it opens, thrown away when its last handler has ended. */
 interface Work {
   readonly term: Term;
-  readonly queue: MemoryQueue;
+  readonly queue: WorkQueue;
   readonly workers: Workers;
+  /** Every key of the bucket, behind whatever is fresh. */
+  refill(): void;
 }
 
 /**
@@ -93,9 +96,9 @@ export class ShardRunner implements ShardLife {
     this.#work?.queue.add(key);
   }
 
-  /** Every key of the bucket, behind whatever is fresh. */
+  /** Looks at every key again, if this replica leads the shard. */
   resync(): void {
-    for (const key of this.#context.source.keysOf(this.shard.bucket)) this.#work?.queue.add(key, "resync");
+    this.#work?.refill();
   }
 
   /** Brings the gauges that change with time alone up to date. */
@@ -103,10 +106,21 @@ export class ShardRunner implements ShardLife {
     this.#work?.queue.sample();
     const labels = { shard: this.shard.id };
     const { meter } = this.#context.telemetry;
+    this.#sampleQueue(labels);
     const gate = this.#work?.term.gate;
     if (gate === undefined || !Number.isFinite(gate.deadlineMs))
       meter.forget("electorate_shard_gate_margin_seconds", labels);
     else meter.set("electorate_shard_gate_margin_seconds", labels, gate.remainingMs() / 1000);
+  }
+
+  #sampleQueue(labels: Labels): void {
+    const { meter } = this.#context.telemetry;
+    const { delayed, inWork, oldestAgeMs } = this.statistics;
+    const gauges = { delayed, in_work: inWork, oldest_age_seconds: oldestAgeMs / 1000 };
+    for (const [what, value] of Object.entries(gauges)) {
+      if (this.#work === undefined) meter.forget(`electorate_queue_${what}`, labels);
+      else meter.set(`electorate_queue_${what}`, labels, value);
+    }
   }
 
   open(term: Term): void {
@@ -165,8 +179,13 @@ export class ShardRunner implements ShardLife {
   }
 
   #start(term: Term): void {
-    const { clock, telemetry, source, metrics, resource, workers } = this.#context;
-    const queue = createMemoryQueue({ clock, meter: telemetry.meter, name: this.shard.id });
+    const { clock, telemetry, source, metrics, resource, workers, queues } = this.#context;
+    const { id, leaseName, bucket } = this.shard;
+    const refill = (): void => {
+      for (const key of source.keysOf(bucket)) queue.add(key, "resync");
+    };
+    const admits = (): boolean => term.gate.admits();
+    const queue = queues.open({ shard: id, leaseName, epoch: term.epoch, workers, admits, refill });
     const run = runWorkers({
       clock,
       log: telemetry.log,
@@ -174,23 +193,23 @@ export class ShardRunner implements ShardLife {
       queue,
       workers,
       resource: resourceName(resource),
-      shard: this.shard.id,
+      shard: id,
       epoch: term.epoch,
       signal: term.signal,
       client: this.#clientOf(term),
       keysInWork: this.#keysInWork,
       reconcile: this.#counted(term),
-      admits: () => term.gate.admits(),
+      admits,
       // A worker that was refused has ended for good: the term must not go on without it.
       refused: () => this.#owner.look(),
       objectOf: (key) => source.objectOf(key),
     });
-    this.#work = { term, queue, workers: run };
+    this.#work = { term, queue, workers: run, refill };
     this.#gate = term.gate;
     term.gate.whenMoved(() => this.#guard());
     this.#guard();
     // What happened while nobody looked.
-    this.resync();
+    refill();
     this.#say("queue-started", term.epoch, "opened");
   }
 

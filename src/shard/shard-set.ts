@@ -1,8 +1,10 @@
 import type { ResourceOptions } from "../config/options.ts";
+import type { LeaseTimings } from "../config/timings.ts";
 import type { LifeOwner, ShardLife } from "../election/contender.ts";
 import { type ApiResource, type KubeApi, resourceName } from "../kube/api.ts";
 import { type Shard, shardsOf } from "../lease/names.ts";
 import { createKeyMap } from "../placement/key-map.ts";
+import type { ShardQueues } from "../queue/driver.ts";
 import { type FeedsOptions, feedsOf } from "../reconcile/feeds.ts";
 import { ReconcileMetrics } from "../reconcile/metrics.ts";
 import type { ResourceFinder } from "../reconcile/resource-finder.ts";
@@ -19,9 +21,10 @@ export interface ShardSetOptions
   readonly resource: ApiResource;
   readonly options: ResourceOptions;
   readonly drainTimeoutMs: number;
-  readonly quiesceMs: number;
+  readonly timings: Pick<LeaseTimings, "quiesceMs">;
   readonly api: KubeApi;
   readonly finder: ResourceFinder;
+  readonly queues: ShardQueues;
   readonly overrun: RunnerContext["overrun"];
 }
 
@@ -56,10 +59,11 @@ export class ShardSet {
       reconcile: settings.reconcile,
       workers: settings.workers ?? 1,
       drainTimeoutMs: options.drainTimeoutMs,
-      quiesceMs: options.quiesceMs,
+      quiesceMs: options.timings.quiesceMs,
       api: options.api,
       finder: options.finder,
       source: this.source,
+      queues: options.queues,
       metrics: new ReconcileMetrics(telemetry.meter, this.resource),
       clock,
       telemetry,

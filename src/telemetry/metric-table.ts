@@ -142,6 +142,14 @@ const OURS: readonly MetricDeclaration[] = [
     "Shards of the resource that nobody may open while another key map is held",
   ),
   gauge("electorate_shard_gate_margin_seconds", ["shard"], "Validity left on the gate of a shard of this replica"),
+  gauge("electorate_queue_delayed", ["shard"], "Keys of the shard that wait for a delay or a back-off"),
+  gauge("electorate_queue_in_work", ["shard"], "Keys of the shard that are being worked on"),
+  gauge("electorate_queue_oldest_age_seconds", ["shard"], "Age of the oldest key of the shard that waits to be taken"),
+  gauge(
+    "electorate_queue_available",
+    ["shard"],
+    "0 while the queue of the shard cannot work because of Redis; not there for queues in memory",
+  ),
   counter(
     "electorate_transitions_total",
     ["event", "reason"],

@@ -1,7 +1,6 @@
 import { expect, test } from "vitest";
 import { gateTerms, milliseconds } from "../../src/cli/demo/history.ts";
 import { createObjects, leaseOf } from "../support/cluster-objects.ts";
-import { type Ended, electorate } from "../support/command.ts";
 import { integration, type Scene, say } from "../support/integration.ts";
 import { type ReplicaProcess, SHORT_LEASE_MS } from "../support/replica-process.ts";
 import { gapsSince, spreadText } from "../support/transitions.ts";
@@ -14,10 +13,6 @@ const scene = integration();
 const RESOURCES = [{ resource: "configmaps", buckets: 16 }];
 const SHARDS = 16;
 
-function ask(on: Scene, line: string): Promise<Ended> {
-  return electorate([...line.split(" "), "--kubeconfig", on.plane.kubeconfigPath, "-n", on.namespace]);
-}
-
 /** Keys that are worked on all the time. */
 function busyKeys(on: Scene): Promise<string[]> {
   return createObjects(on.plane, on.namespace, "configmaps", 64, { "test/work": "sleep:20", "test/again": "20" });
@@ -28,10 +23,6 @@ async function startEach(on: Scene, ...names: readonly string[]): Promise<void> 
   await on.allOwned(SHARDS);
   await on.members(names.length);
   await on.balanced(SHARDS);
-}
-
-function heldBy(on: Scene, name: string): readonly string[] {
-  return [...on.owners()].flatMap(([shard, owner]) => (owner === name ? [shard] : [])).sort();
 }
 
 /** Waits until the replica's own member Lease says that it serves something; those of dead replicas may still stand. */
@@ -59,21 +50,21 @@ test("a drain moves what it need not, moves something twice, or is said to be do
   const on = await scene(context, "drained");
   await busyKeys(on);
   await startEach(on, "a", "b", "c");
-  const before = heldBy(on, "b");
+  const before = on.heldBy("b");
   const fromNs = process.hrtime.bigint();
-  const drained = await ask(on, "drain b --wait --timeout 20s");
+  const drained = await on.ask("drain b --wait --timeout 20s");
   const tookMs = msBetween(fromNs, process.hrtime.bigint());
   expect(drained).toMatchObject({ code: 0, stderr: "" });
   expect(drained.stdout).toContain(`b is asked to drain: ${before.length} shards will move to 2 members`);
   await on.allOwned(SHARDS, 5_000);
-  expect(heldBy(on, "b")).toEqual([]);
+  expect(on.heldBy("b")).toEqual([]);
   expect(movesSince(on, fromNs)).toEqual(before);
   say(`drain --wait of ${before.length} shards: ${cost(on, fromNs)}; command ${tookMs.toFixed(0)} ms`);
 
   // It runs on, takes nothing, and is not in the way of anybody.
-  await never("a drained member takes a shard", SHORT_LEASE_MS, () => heldBy(on, "b")[0]);
+  await never("a drained member takes a shard", SHORT_LEASE_MS, () => on.heldBy("b")[0]);
   const backNs = process.hrtime.bigint();
-  expect((await ask(on, "uncordon b --wait --timeout 20s")).code).toBe(0);
+  expect((await on.ask("uncordon b --wait --timeout 20s")).code).toBe(0);
   await on.balanced(SHARDS, 5_000);
   expect(movesSince(on, backNs)).toHaveLength(Math.floor(SHARDS / 3));
   say(`uncordon --wait: ${cost(on, backNs)}`);
@@ -84,12 +75,12 @@ test("a pin moves more than its shard and one for the balance, or is forgotten w
   const on = await scene(context, "pinned");
   await busyKeys(on);
   await startEach(on, "a", "b");
-  const [shard = ""] = heldBy(on, "a");
+  const [shard = ""] = on.heldBy("a");
   const fromNs = process.hrtime.bigint();
-  const pinned = await ask(on, `pin ${shard} b --wait --timeout 20s`);
+  const pinned = await on.ask(`pin ${shard} b --wait --timeout 20s`);
   expect(pinned).toMatchObject({ code: 0, stderr: "" });
   await on.balanced(SHARDS, 5_000);
-  await until("the pinned shard at b", 5_000, () => heldBy(on, "b").includes(shard));
+  await until("the pinned shard at b", 5_000, () => on.heldBy("b").includes(shard));
   expect(movesSince(on, fromNs)).toHaveLength(2);
   expect(movesSince(on, fromNs)).toContain(shard);
   say(`pin --wait: ${cost(on, fromNs)}`);
@@ -98,7 +89,7 @@ test("a pin moves more than its shard and one for the balance, or is forgotten w
   on.start("c", { resources: RESOURCES });
   await on.members(3);
   await on.balanced(SHARDS);
-  expect(heldBy(on, "b")).toContain(shard);
+  expect(on.heldBy("b")).toContain(shard);
   expect(movesSince(on, joinedNs)).not.toContain(shard);
   say(`a third member joins: ${cost(on, joinedNs)}`);
   expect(on.faults()).toEqual([]);
@@ -109,7 +100,7 @@ test("a freeze lets a joiner have shards, keeps a dead member's shards dead, or 
   await busyKeys(on);
   await startEach(on, "a", "b", "c");
   const frozenNs = process.hrtime.bigint();
-  expect((await ask(on, "freeze --by a-test")).stdout).toMatch(/^test is frozen: /);
+  expect((await on.ask("freeze --by a-test")).stdout).toMatch(/^test is frozen: /);
   const control = await leaseOf(on.plane, on.namespace, "test-control");
   expect(control?.spec?.holderIdentity).toBeUndefined();
   on.start("d", { resources: RESOURCES });
@@ -117,7 +108,7 @@ test("a freeze lets a joiner have shards, keeps a dead member's shards dead, or 
   await never("a frozen shard moves", SHORT_LEASE_MS, () => movesSince(on, frozenNs)[0]);
 
   const victim = on.fleet.replicas.find(({ name }) => name === "c");
-  const lost = heldBy(on, "c");
+  const lost = on.heldBy("c");
   const killedNs = victim?.kill() ?? 0n;
   await on.allOwned(SHARDS, SHORT_LEASE_MS * 4);
   const terms = gateTerms(on.fleet.transitions(), on.fleet.deaths());
@@ -128,12 +119,12 @@ test("a freeze lets a joiner have shards, keeps a dead member's shards dead, or 
   expect(Math.max(...afterMs)).toBeLessThanOrEqual(SHORT_LEASE_MS + 1_000);
   expect(movesSince(on, frozenNs)).toEqual([]);
   // What died goes to who has least: the joiner.
-  expect(heldBy(on, "d").length).toBeGreaterThanOrEqual(Math.floor(SHARDS / 3));
+  expect(on.heldBy("d").length).toBeGreaterThanOrEqual(Math.floor(SHARDS / 3));
   say(`crash in a freeze, ${lost.length} shards: owned again after ${spreadText(afterMs)}, 0 moves`);
 
   await ready(on, on.start("e", { resources: RESOURCES }));
   const thawedNs = process.hrtime.bigint();
-  expect((await ask(on, "unfreeze --wait --timeout 20s")).code).toBe(0);
+  expect((await on.ask("unfreeze --wait --timeout 20s")).code).toBe(0);
   await on.balanced(SHARDS, 5_000);
   expect(movesSince(on, thawedNs)).toHaveLength(SHARDS / 4);
   say(`unfreeze --wait with one member more: ${cost(on, thawedNs)}`);

@@ -34,6 +34,42 @@ async function workedOnBy(on: Scene, keys: readonly string[], buckets: number, r
   );
 }
 
+/**
+ * Changes one of `keys` after the other until it is told to end, each time by a round of its own. Nobody looks at them for any other reason, so
+ * that a change is seen by who works then, or never. Answers the last round of each.
+ */
+async function changeInTurn(
+  on: Scene,
+  keys: readonly string[],
+  prefix: string,
+  ending: AbortSignal,
+): Promise<ReadonlyMap<string, string>> {
+  const rounds = new Map<string, string>();
+  for (let count = 0; !ending.aborted; count += 1) {
+    const key = keys[count % keys.length] ?? "";
+    rounds.set(key, `${prefix}-${count}`);
+    await annotate(on.plane, "configmaps", [key], { "test/round": `${prefix}-${count}` });
+    await delay(50);
+  }
+  return rounds;
+}
+
+async function allSeen(on: Scene, rounds: ReadonlyMap<string, string>): Promise<void> {
+  await until(
+    "the last change of every key to be worked on",
+    SHORT_LEASE_MS * 5,
+    () => lostIn(on, rounds).length === 0,
+    () => lostIn(on, rounds).join(", "),
+  );
+}
+
+function lostIn(on: Scene, rounds: ReadonlyMap<string, string>): string[] {
+  const done = new Set(
+    on.fleet.sink().flatMap(({ phase, key, round }) => (phase === "end" ? [`${key} ${round}`] : [])),
+  );
+  return [...rounds].map((pair) => pair.join(" ")).filter((change) => !done.has(change));
+}
+
 /** Longest time in which no key was begun, from `fromNs` until now. */
 function longestPauseMs(on: Scene, fromNs: bigint): number {
   const begins = on.fleet.sink().flatMap((line) => (line.phase === "begin" && line.ns > fromNs ? [line.ns] : []));
@@ -89,6 +125,8 @@ test("one key in two hands: replicas with 8 and with 16 buckets start in an empt
 test("one key in two hands, or keys in none: a rolling replacement of 8 buckets by 16 and back", async (context) => {
   const on = await scene(context, "map-rolling");
   const keys = await busyKeys(on);
+  const quiet = keys.slice(0, KEYS / 3);
+  await annotate(on.plane, "configmaps", quiet, { "test/work": null, "test/again": null });
   let current = [startWith(on, "a8", 8), startWith(on, "b8", 8)];
   await on.allOwned(8);
   await on.members(2);
@@ -100,15 +138,22 @@ test("one key in two hands, or keys in none: a rolling replacement of 8 buckets 
   ] as const) {
     const sinceNs = process.hrtime.bigint();
     const next: ReplicaProcess[] = [];
+    const rolled = new AbortController();
+    const changes = changeInTurn(on, quiet, round, rolled.signal);
     for (const old of current) {
       next.push(startWith(on, `${round}${next.length}`, buckets));
       await on.members(3);
       old.stop();
       expect(await old.exited).toEqual({ code: 0, signal: null });
     }
+    rolled.abort();
+    const rounds = await changes;
+    await allSeen(on, rounds);
     await workedOnBy(on, keys, buckets, round);
     await on.allOwned(buckets, SHORT_LEASE_MS * 4);
-    pauses.push(`to ${buckets}: ${longestPauseMs(on, sinceNs).toFixed(0)} ms`);
+    pauses.push(
+      `to ${buckets}: ${longestPauseMs(on, sinceNs).toFixed(0)} ms (${rounds.size} keys changed meanwhile, 0 lost)`,
+    );
     current = next;
   }
   say(`rolling replacement 8 -> 16 -> 8, longest time in which nobody worked: ${pauses.join(", ")}`);

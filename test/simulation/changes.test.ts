@@ -9,9 +9,9 @@ it("no member that comes, leaves or dies moves more shards than arithmetic deman
 }, 600_000);
 
 it("nothing that people ask for leaves a shard without an owner, or moves one that nobody asked for", async () => {
-  await expectSound(intents, 1, 40);
+  await expectSound(intents, 1, 30);
 }, 600_000);
 
 it("no key is worked on under two numbers of buckets at once, and none is lost, when they change under faults", async () => {
-  await expectSound(bucketChange, 1, 40);
+  await expectSound(bucketChange, 1, 30);
 }, 600_000);

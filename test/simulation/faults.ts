@@ -79,12 +79,28 @@ const ON_MACHINES: readonly (readonly [string, Fault])[] = [
   ["wall clock set", (scene) => victim(scene)?.machine.jumpWall(scene.cluster.world.randomness.between(-9e5, 9e5))],
 ];
 
+/** What is hardest to notice: the holder is told of nothing while its Lease is given to somebody else, and all that it writes succeeds. */
+function giveAwayUnseen(scene: Scene): void {
+  const { cluster, outsider } = scene;
+  const { world, shards, running } = cluster;
+  const holder = victim(scene);
+  const other = victim(scene);
+  const held = shards.filter((shard) => cluster.holderOf(shard) === holder?.coordinator.identity);
+  if (holder === undefined || other === undefined || held.length === 0 || running.length < 2) return;
+  const shard = world.randomness.pick(held);
+  world.note(`${shard} of ${holder.name} is given to ${other.name}`);
+  holder.link.break({ eventsHeld: true });
+  outsider.edit(`sim-${shard}`, (spec) => ({ ...spec, holderIdentity: other.coordinator.identity }));
+  world.after(world.randomness.between(10_000, 30_000), () => holder.link.heal("deliver"));
+}
+
 const ON_LINES: readonly (readonly [string, Fault])[] = [
   ["two-way partition", breakLine({ requestsLost: true, answersLost: true }, 30_000)],
   ["answers lost", breakLine({ answersLost: true }, 30_000)],
   ["requests lost", breakLine({ requestsLost: true }, 30_000)],
   ["watch stalled", breakLine({ eventsHeld: true }, 30_000)],
   ["lossy and late line", breakLine({ lossRate: 0.2, lateRate: 0.4, lateMs: 4_000 }, 30_000)],
+  ["Lease given away behind a stalled watch", giveAwayUnseen],
   ["watches cut", ({ cluster: { core } }) => core.endWatches("cut")],
   [
     "history compacted",
@@ -160,6 +176,15 @@ const ON_SHARD_LEASES: readonly (readonly [string, Fault])[] = [
     edit("shard", (spec, scene) => ({ ...spec, holderIdentity: victim(scene)?.coordinator.identity ?? "nobody" })),
   ],
   ["Lease annotated", edit("shard", (spec) => spec)],
+  [
+    "Lease marked by hand",
+    ({ cluster: { world }, outsider }) => {
+      const renewal = world.randomness.pick(["per-shard", "per-member"] as const);
+      const leaseName = outsider.anyLease("shard") ?? "";
+      world.note(`on Lease ${leaseName}: ${renewal}`);
+      outsider.mark(leaseName, renewal);
+    },
+  ],
 ];
 
 const ON_MEMBER_LEASES: readonly (readonly [string, Fault])[] = [

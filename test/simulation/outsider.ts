@@ -64,6 +64,11 @@ export class Outsider {
     this.#ask("DELETE", `${LEASES}/${leaseName}`);
   }
 
+  /** Says that a Lease is renewed in another way than it is. */
+  mark(leaseName: string, renewal: "per-shard" | "per-member"): void {
+    this.#annotate(leaseName, { "electorate.dev/renewal": renewal });
+  }
+
   /** What `electorate drain`, `cordon` and `uncordon` write. */
   intend(podName: string, intent: "drain" | "cordon" | null): void {
     for (const { metadata, spec } of this.#leases("member")) {

@@ -70,17 +70,20 @@ describe("the simulator itself", () => {
     expect(outcome.problem).toMatch(/no owner/);
   });
 
-  it("sees a shard that moves although nothing demands it", async () => {
-    const outcome = await tell(calmChanges, 6, {
-      sabotage: ({ world, cluster, outsider }) => {
-        world.at(15_000, () => {
-          outsider.edit("sim-configmaps-03", (spec) => {
-            const other = cluster.running.find(({ coordinator }) => coordinator.identity !== spec.holderIdentity);
-            return { ...spec, holderIdentity: other?.coordinator.identity };
-          });
-        });
+  it("sees that shards move more than once in a rolling update whose replicas do not say their version", async () => {
+    const outcome = await tell(rollingUpdate, 4, {
+      sabotage: ({ cluster }) => {
+        const join = cluster.join.bind(cluster);
+        cluster.join = (options) => join({ ...options, version: "" });
       },
     });
-    expect(outcome.problem).toMatch(/moves instead of|no owner/);
+    expect(outcome.problem).toMatch(/\d+ moves instead of 16 in the rolling update/);
+  });
+
+  it("sees a spread that stays uneven because who joins late is given nothing", async () => {
+    const outcome = await tell(calmChanges, 9, {
+      sabotage: ({ world, outsider }) => world.at(5_000, () => outsider.freeze(true)),
+    });
+    expect(outcome.problem).toMatch(/spread unevenly/);
   });
 });

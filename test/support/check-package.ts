@@ -1,7 +1,7 @@
 /**
  * Checks the package as its users get it: built, packed, unpacked beside nothing of this repository but its dependencies.
  *
- * It must pass publint and attw, both its doors must load in plain Node and type-check in a strict consumer without
+ * It must pass publint and attw, all its doors must load in plain Node and type-check in a strict consumer without
  * `skipLibCheck`, and its command must start. Without any network: the dependencies are this repository's own.
  */
 import { spawnSync } from "node:child_process";
@@ -25,10 +25,11 @@ function pack(folder: string): string {
   return join(folder, tarball);
 }
 
-/** A program that uses both doors; `typeof import` makes the compiler read every declaration behind them. */
+/** A program that uses every door; `typeof import` makes the compiler read every declaration behind them. */
 const consumer = `import * as electorate from "electorate";
+import * as bull from "electorate/queue/bull";
 import * as testing from "electorate/testing";
-const doors: readonly [typeof import("electorate"), typeof import("electorate/testing")] = [electorate, testing];
+const doors: readonly [typeof import("electorate"), typeof import("electorate/testing"), typeof import("electorate/queue/bull")] = [electorate, testing, bull];
 for (const door of doors) if (Object.keys(door).length === 0) throw new Error("a door of the package exports nothing");
 `;
 

@@ -17,6 +17,7 @@ const steps: readonly Step[] = [
   { name: "types", command: ["tsc", "--noEmit"] },
   { name: "structure and samples", command: ["vitest", "run", "--project", "structure"] },
   { name: "dead code and dependencies", command: ["knip", "--no-progress"] },
+  { name: "the benchmark's report", command: ["node", "bench/main.ts", "report", "--check"] },
   { name: "the packed package", command: ["node", "test/support/check-package.ts"] },
 ];
 

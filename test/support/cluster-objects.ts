@@ -58,6 +58,13 @@ export async function leaseOf(
   return parseLeaseObject(answer.text);
 }
 
-export async function leasesOf(plane: ControlPlaneAccess, namespace: string): Promise<LeaseObject[]> {
-  return parseLeaseList(await plane.must("GET", leasesPath(namespace)));
+/** All of them when `labelSelector` is left out. */
+export async function leasesOf(
+  plane: ControlPlaneAccess,
+  namespace: string,
+  labelSelector = "",
+): Promise<LeaseObject[]> {
+  return parseLeaseList(
+    await plane.must("GET", `${leasesPath(namespace)}?labelSelector=${encodeURIComponent(labelSelector)}`),
+  );
 }

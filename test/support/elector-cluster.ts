@@ -15,7 +15,7 @@ import {
 import { ANNOTATION_TRANSFER } from "../../src/lease/names.ts";
 import { type LeaseRecord, type LeaseVersion, nextRenewTime } from "../../src/lease/record.ts";
 import { transferText } from "../../src/lease/transfer.ts";
-import { CLOCK_RATIO, L, lease, PER_SHARD, Q, R, transferAnnotation, V } from "./elector-driver.ts";
+import { CLOCK_RATIO, L, lease, PER_SHARD, Q, R, transferAnnotation, UNHINDERED, V } from "./elector-driver.ts";
 
 /** One stored change of the Lease; `version` is undefined for a deletion. */
 interface Change {
@@ -73,15 +73,7 @@ class Replica {
   /** How many of its milliseconds pass in one of true time. */
   readonly rate: number;
   elector: Elector = NEW_ELECTOR;
-  standing: Standing = {
-    leaves: false,
-    contends: true,
-    mayOpen: true,
-    mayClaim: true,
-    target: undefined,
-    rankDelayMs: 0,
-    absenceMs: L,
-  };
+  standing: Standing = UNHINDERED;
   readonly acknowledged = new Acknowledged(V);
   /** A write of its member Lease that is on its way: when it was sent, on the gate clock, and as what it was stored. */
   memberWrite: { readonly sentMs: number; rv: number | undefined } | undefined;

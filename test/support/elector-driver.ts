@@ -21,6 +21,17 @@ import { transferText } from "../../src/lease/transfer.ts";
 
 /** Default timings: L 15 s, V 10 s, R 2 s. */
 export const L = 15_000;
+/** Nobody keeps an elector from anything. */
+export const UNHINDERED: Standing = {
+  leaves: false,
+  contends: true,
+  mayOpen: true,
+  mayClaim: true,
+  mayDrain: true,
+  target: undefined,
+  rankDelayMs: 0,
+  absenceMs: L,
+};
 /** What an elector is told where no Lease stands by a member Lease. */
 export const PER_SHARD = { renewal: "per-shard", memberValidUntilMs: Number.NEGATIVE_INFINITY } as const;
 export const V = 10_000;
@@ -112,16 +123,7 @@ export class ElectorDriver {
     const leaseDurationMs = options.durationMs ?? L;
     const quiesceMs = leaseDurationMs / CLOCK_RATIO - V;
     this.#timings = { leaseDurationMs, renewDeadlineMs: V, retryPeriodMs: R, clockRatio: CLOCK_RATIO, quiesceMs };
-    this.standing = {
-      leaves: false,
-      contends: true,
-      mayOpen: true,
-      target: undefined,
-      mayClaim: true,
-      rankDelayMs: 0,
-      absenceMs: leaseDurationMs,
-      ...options.standing,
-    };
+    this.standing = { ...UNHINDERED, absenceMs: leaseDurationMs, ...options.standing };
   }
 
   get context(): ElectorContext {

@@ -4,6 +4,7 @@
  */
 import { afterAll, beforeAll, onTestFailed, onTestFinished, type TestContext } from "vitest";
 import { leasesOf } from "./cluster-objects.ts";
+import { type Ended, electorate } from "./command.ts";
 import { type ControlPlane, controlPlaneMissing, requireControlPlane, startControlPlane } from "./control-plane.ts";
 import { LeaseHistory } from "./lease-history.ts";
 import { Fleet, type ReplicaOptions, type ReplicaProcess } from "./replica-process.ts";
@@ -30,10 +31,20 @@ export class Scene {
     return this.fleet.start(name, { kubeconfig: this.plane.kubeconfigPath, namespace: this.namespace, ...options });
   }
 
+  /** Runs a command against this API server and namespace: `drain a --wait`. */
+  ask(line: string): Promise<Ended> {
+    return electorate([...line.split(" "), "--kubeconfig", this.plane.kubeconfigPath, "-n", this.namespace]);
+  }
+
   /** Who owns each shard now, by shard: a replica's name. */
   owners(): Map<string, string> {
     const terms = ownersOf(this.fleet.transitions(), this.fleet.deaths());
     return new Map([...terms].map(([shard, { replica }]) => [shard, replica]));
+  }
+
+  /** The shards that a replica owns now, sorted. */
+  heldBy(name: string): readonly string[] {
+    return [...this.owners()].flatMap(([shard, owner]) => (owner === name ? [shard] : [])).sort();
   }
 
   /** Waits until `count` shards are owned. */
@@ -68,11 +79,10 @@ export class Scene {
   /** Waits until `count` member Leases say that their replica knows all its resources. */
   async members(count: number, boundMs = START_BOUND_MS): Promise<void> {
     await until(`${count} members that are ready`, boundMs, async () => {
-      const leases = await leasesOf(this.plane, this.namespace);
-      const ready = leases.filter(({ metadata: { labels, annotations } }) => {
-        const resources = annotations?.["electorate.dev/resources"] ?? "{}";
-        return labels?.["electorate.dev/role"] === "member" && resources !== "{}";
-      });
+      const leases = await leasesOf(this.plane, this.namespace, "electorate.dev/role=member");
+      const ready = leases.filter(
+        ({ metadata: { annotations } }) => (annotations?.["electorate.dev/resources"] ?? "{}") !== "{}",
+      );
       return ready.length >= count;
     });
   }

@@ -57,25 +57,22 @@ export function leasesPath(namespace: string, name?: string): string {
 
 export class LeaseHistory {
   readonly moments: LeaseMoment[] = [];
-  readonly #sent: ClientRequest;
+  readonly #plane: ControlPlaneAccess;
+  readonly #namespace: string;
+  #sent: ClientRequest | undefined;
+  #stopped = false;
 
-  private constructor(sent: ClientRequest) {
-    this.#sent = sent;
+  private constructor(plane: ControlPlaneAccess, namespace: string) {
+    this.#plane = plane;
+    this.#namespace = namespace;
   }
 
   /** Resolves once the watch stands. */
-  static start(plane: ControlPlaneAccess, namespace: string): Promise<LeaseHistory> {
-    const { ca, adminCertificate: cert, adminKey: key } = plane.info;
-    return new Promise((resolve, reject) => {
-      const url = new URL(`${leasesPath(namespace)}?watch=true`, plane.url);
-      const sent = request(url, { ca, cert, key, agent: false }, (answer) => {
-        const history = new LeaseHistory(sent);
-        void history.#read(answer);
-        resolve(history);
-      });
-      sent.on("error", reject);
-      sent.end();
-    });
+  static async start(plane: ControlPlaneAccess, namespace: string): Promise<LeaseHistory> {
+    const history = new LeaseHistory(plane, namespace);
+    const answer = await history.#open();
+    void history.#follow(answer);
+    return history;
   }
 
   /** Versions of one Lease, in the order of the API server. */
@@ -84,18 +81,46 @@ export class LeaseHistory {
   }
 
   stop(): void {
-    this.#sent.destroy();
+    this.#stopped = true;
+    this.#sent?.destroy();
+  }
+
+  /** From the newest version that was seen, or from what there is. */
+  #open(): Promise<NodeJS.ReadableStream> {
+    const { ca, adminCertificate: cert, adminKey: key } = this.#plane.info;
+    const url = new URL(`${leasesPath(this.#namespace)}?watch=true`, this.#plane.url);
+    const seen = this.moments.at(-1)?.lease.metadata.resourceVersion;
+    if (seen !== undefined) url.searchParams.set("resourceVersion", seen);
+    return new Promise((resolve, reject) => {
+      this.#sent = request(url, { ca, cert, key, agent: false }, resolve);
+      this.#sent.on("error", reject);
+      this.#sent.end();
+    });
+  }
+
+  /** A watcher that reads too slowly, as a busy test may, is dropped by the API server: what it missed is asked for. */
+  async #follow(first: NodeJS.ReadableStream): Promise<void> {
+    let answer: NodeJS.ReadableStream | undefined = first;
+    while (!this.#stopped) {
+      try {
+        answer ??= await this.#open();
+        await this.#read(answer);
+      } catch (error) {
+        if (!this.#stopped && !isCut(error)) throw error;
+      }
+      answer = undefined;
+    }
   }
 
   async #read(answer: NodeJS.ReadableStream): Promise<void> {
-    try {
-      for await (const line of createInterface({ input: answer })) {
-        const ns = process.hrtime.bigint();
-        const { type, object } = eventSchema.parse(JSON.parse(line));
-        this.moments.push({ type, name: object.metadata.name, lease: object, ns });
-      }
-    } catch (error) {
-      if (!this.#sent.destroyed) throw error;
+    for await (const line of createInterface({ input: answer })) {
+      const ns = process.hrtime.bigint();
+      const { type, object } = eventSchema.parse(JSON.parse(line));
+      this.moments.push({ type, name: object.metadata.name, lease: object, ns });
     }
   }
+}
+
+function isCut(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "ECONNRESET";
 }

@@ -1,8 +1,10 @@
+import { isFenced } from "../../src/lease/fence.ts";
 import { MemoryLeases } from "../../src/lease/memory.ts";
 import {
   ANNOTATION_FREEZE,
   ANNOTATION_INTENT,
   ANNOTATION_PIN,
+  ANNOTATION_RENEWAL,
   ANNOTATION_TRANSFER,
   controlLeaseName,
   createIdentity,
@@ -12,6 +14,7 @@ import {
   shardsOf,
 } from "../../src/lease/names.ts";
 import { changedLease, nextRenewTime, parseLease } from "../../src/lease/record.ts";
+import { renewalOf } from "../../src/lease/renewal.ts";
 import { transferText } from "../../src/lease/transfer.ts";
 import { silentTelemetry, type Telemetry } from "../../src/runtime/telemetry.ts";
 import type { LinkState } from "./lease-link.ts";
@@ -24,13 +27,14 @@ const RESOURCE = { group: "", plural: "configmaps" };
  * Several replicas around one store of Leases, told as a transcript: one command a line, blank lines and `#` comments aside.
  * After every timer it is checked that no shard has two open gates.
  *
- *   join r1 [buckets=2] [weight=1] [version=v1] [cold] [long]   warm r1   leave r1   crash r1   busy r1   idle r1   stuck r1
+ *   join r1 [buckets=2] [weight=1] [version=v1] [cold] [long] [per-member]   warm r1   leave r1   crash r1   busy r1   idle r1   stuck r1
  *   partition r1   mute r1   heal r1   advance 15s
  *   drain r1   cordon r1   uncordon r1   pin SHARD NAME   unpin SHARD   freeze   unfreeze
  *   delete LEASE   declare LEASE 60s   edit LEASE HOLDER   forge LEASE HOLDER   annotate LEASE   empty LEASE
- *   label LEASE [COORDINATOR]
+ *   label LEASE [COORDINATOR]   mark LEASE per-member|per-shard
  *   expect SHARD r1|somebody|nobody   expect holder LEASE r1|nobody   expect quiet r1   expect phase r1 SHARD PHASE
  *   expect load r1 2   expect moves 1   expect unowned 0
+ *   expect mark LEASE per-member|per-shard   expect fenced r1   expect standing r1   expect requests r1 5 (since last asked)
  */
 export class LeaseScenario {
   readonly leases = new MemoryLeases();
@@ -41,6 +45,7 @@ export class LeaseScenario {
   readonly #keyMaps = new Map<string, string>();
   /** How often each name has joined: a process that starts again has another identity. */
   readonly #joins = new Map<string, number>();
+  readonly #requests = new Map<string, number>();
   #line = "";
 
   async play(transcript: string): Promise<void> {
@@ -100,6 +105,7 @@ export class LeaseScenario {
       case "annotate":
       case "empty":
       case "label":
+      case "mark":
       case "declare":
         return this.#outside(verb, name ?? "", words[1]);
       case "expect":
@@ -127,7 +133,9 @@ export class LeaseScenario {
     this.#joins.set(name, joins);
     const identity = createIdentity(name, joins === 1 ? `uuid-of-${name}` : `uuid-${joins}-of-${name}`);
     const timings = words.includes("long") ? LONG_TIMINGS : TIMINGS;
-    this.#replicas.set(name, new Replica(identity, this.leases, this.clock, shards, telemetry, traits, timings));
+    const renewal = words.includes("per-member") ? "per-member" : "per-shard";
+    const { leases, clock } = this;
+    this.#replicas.set(name, new Replica(identity, leases, clock, shards, telemetry, traits, timings, renewal));
     if (!words.includes("cold")) this.replica(name).warm(keyMap);
   }
 
@@ -163,8 +171,10 @@ export class LeaseScenario {
       this.leases.update({ ...stored, metadata: { ...stored.metadata, labels: holder === "" ? {} : labels } });
       return;
     }
-    if (verb === "annotate") {
-      this.#annotate(lease, { "somebody/was-here": String(this.clock.wallMs()) });
+    if (verb === "annotate" || verb === "mark") {
+      const note =
+        verb === "mark" ? { [ANNOTATION_RENEWAL]: holder } : { "somebody/was-here": String(this.clock.wallMs()) };
+      this.#annotate(lease, note);
       return;
     }
     const before = parseLease(stored).record;
@@ -189,6 +199,9 @@ export class LeaseScenario {
     else if (what === "load") this.#same(String(this.replica(one).open.length), two);
     else if (what === "unowned") this.#same(String(this.#unowned()), one);
     else if (what === "phase") this.#same(this.#phaseOf(one, two), words[3] ?? "");
+    else if (what === "mark") this.#same(this.#markOf(one), two);
+    else if (what === "fenced" || what === "standing") this.#same(this.#standingOf(one), what);
+    else if (what === "requests") this.#same(String(this.#requestsOf(one)), two);
     else if (what === "quiet") this.#same(String(this.replica(one).campaign.isQuiet), "true");
     else {
       const owner = this.#ownerOf(what);
@@ -222,6 +235,24 @@ export class LeaseScenario {
     if (stored === undefined) return "missing";
     const { holder } = parseLease(stored).record;
     return holder === "" ? "nobody" : (holder.split("_")[0] ?? holder);
+  }
+
+  #markOf(lease: string): string {
+    const stored = this.leases.get(lease);
+    return stored === undefined ? "missing" : renewalOf(parseLease(stored));
+  }
+
+  #standingOf(name: string): string {
+    const stored = this.leases.get(`shop-member-${this.replica(name).identity.uuid}`);
+    if (stored === undefined) return "missing";
+    return isFenced(parseLease(stored)) ? "fenced" : "standing";
+  }
+
+  #requestsOf(name: string): number {
+    const { requests } = this.replica(name).link;
+    const before = this.#requests.get(name) ?? 0;
+    this.#requests.set(name, requests);
+    return requests - before;
   }
 
   /** In small steps, so that two open gates are seen wherever they are open together. */

@@ -45,6 +45,9 @@ export interface ResourceEntry {
   readonly handler?: string;
 }
 
+/** A program and its arguments. */
+export type Command = readonly [file: string, ...args: string[]];
+
 export interface ReplicaExit {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
@@ -64,9 +67,10 @@ export class ReplicaProcess {
   #exit: ReplicaExit | undefined;
   #diedNs: bigint | undefined;
 
-  constructor(name: string, args: readonly string[], env: Readonly<Record<string, string>>) {
+  constructor(name: string, command: Command, env: Readonly<Record<string, string>>) {
     this.name = name;
-    this.#child = spawn(process.execPath, [ENTRY, ...args], {
+    const [file, ...args] = command;
+    this.#child = spawn(file, args, {
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, NO_COLOR: "1", ...env },
     });
@@ -199,7 +203,12 @@ export class Fleet {
 
   /** Starts the command with exactly these arguments. */
   startRaw(name: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): ReplicaProcess {
-    const replica = new ReplicaProcess(name, args, { SINK_FILE: this.sinkFile, ...env });
+    return this.startCommand(name, [process.execPath, ENTRY, ...args], env);
+  }
+
+  /** Starts any program that writes transition lines as replicas do. */
+  startCommand(name: string, command: Command, env: Readonly<Record<string, string>> = {}): ReplicaProcess {
+    const replica = new ReplicaProcess(name, command, { SINK_FILE: this.sinkFile, ...env });
     this.#replicas.push(replica);
     return replica;
   }

@@ -5,6 +5,7 @@ import type { ApiResource } from "../../src/kube/api.ts";
 import { KubeClient } from "../../src/kube/client.ts";
 import type { Transport } from "../../src/kube/transport.ts";
 import { shardsOf } from "../../src/lease/names.ts";
+import { createMemoryQueue } from "../../src/queue/memory.ts";
 import type { Reconcile, ReconcileContext } from "../../src/reconcile/contract.ts";
 import { ReconcileMetrics } from "../../src/reconcile/metrics.ts";
 import { createResourceFinder } from "../../src/reconcile/resource-finder.ts";
@@ -78,6 +79,11 @@ export function made(keys: readonly string[] = ["default/a"], workers = 1, reque
       api,
       finder: createResourceFinder(api),
       source,
+      queues: {
+        open: ({ shard: name }) => createMemoryQueue({ clock, meter: telemetry.meter, name }),
+        problem: undefined,
+        close: () => Promise.resolve(),
+      },
       metrics: new ReconcileMetrics(telemetry.meter, "configmaps"),
       clock,
       telemetry,

@@ -1,6 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
 
 const POLL_MS = 20;
+/** A probe that takes long is asked less often: what it looks at needs the machine too. */
+const REST_TIMES = 9;
 
 /**
  * Asks `probe` until it answers something other than `undefined` and `false`, and answers that; throws after `boundMs`. `report`
@@ -14,10 +16,12 @@ export async function until<Found>(
 ): Promise<Exclude<Found, undefined | false>> {
   const deadline = performance.now() + boundMs;
   for (;;) {
+    const askedMs = performance.now();
     const found = await probe();
     if (isFound(found)) return found;
-    if (performance.now() > deadline) throw new Error(`waited ${boundMs} ms for ${what}\n${report()}`);
-    await delay(POLL_MS);
+    const answeredMs = performance.now();
+    if (answeredMs > deadline) throw new Error(`waited ${boundMs} ms for ${what}\n${report()}`);
+    await delay(Math.max(POLL_MS, REST_TIMES * (answeredMs - askedMs)));
   }
 }
 

@@ -1,6 +1,6 @@
 import { type Clock, sleep } from "../../runtime/clock.ts";
+import { metricsText, valuesBy } from "../replica-metrics.ts";
 import { milliseconds } from "./history.ts";
-import { queueDepths } from "./queue-depths.ts";
 import type { ReplicaProcess } from "./replica-process.ts";
 import type { Screen } from "./screen.ts";
 import { CHANGES_PER_SECOND } from "./settings.ts";
@@ -100,28 +100,19 @@ export class Display {
 
   async #askForDepths(signal: AbortSignal): Promise<void> {
     const running = this.#props.stage.replicas.filter(({ state }) => state === "running");
+    const { clock } = this.#props;
     const answers = await Promise.all(
-      running.map(async (replica) => ({ replica, text: await this.#metricsOf(replica, signal) })),
+      running.map(async ({ name, address }) => {
+        // A replica that is being killed is no news here.
+        const text = await metricsText({ address, deadlineMs: METRICS_DEADLINE_MS, clock, signal }).catch(() => "");
+        return { name, depths: valuesBy(text, "workqueue_depth", "name") };
+      }),
     );
     this.#depths = new Map(
-      answers.flatMap(({ replica, text }) =>
-        [...queueDepths(text)].map(([shard, depth]): [string, number] => [`${replica.name} ${shard}`, depth]),
+      answers.flatMap(({ name, depths }) =>
+        [...depths].map(([shard, depth]): [string, number] => [`${name} ${shard}`, depth]),
       ),
     );
-  }
-
-  /** Nothing when it does not answer in time: a replica that is being killed is no news here. */
-  async #metricsOf({ address }: ReplicaProcess, signal: AbortSignal): Promise<string> {
-    const deadline = new AbortController();
-    const timer = this.#props.clock.timer(METRICS_DEADLINE_MS, () => deadline.abort());
-    try {
-      const answer = await fetch(`http://${address}/metrics`, { signal: AbortSignal.any([signal, deadline.signal]) });
-      return await answer.text();
-    } catch {
-      return "";
-    } finally {
-      timer.cancel();
-    }
   }
 }
 

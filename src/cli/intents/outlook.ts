@@ -71,6 +71,8 @@ export function outlookOf(fleet: Fleet): Outlook {
     known: new Set(members.map(({ identity }) => identity)),
     shards,
     observationOf: ({ id }) => shardOf.get(id) && observationOf(shardOf.get(id)),
+    // Leases do not say what is on its way.
+    promisedTo: () => undefined,
     isFrozen: freeze !== undefined,
     attendance: NOBODY_YET,
     rollout: observeVersions(NO_ROLLOUT, live, NOW_MS),

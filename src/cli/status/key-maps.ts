@@ -61,6 +61,7 @@ export function missingShard(coordinator: string, resource: string, bucket: numb
     keyMap,
     renewal: undefined,
     pin: undefined,
+    queue: undefined,
   };
 }
 

@@ -1,4 +1,5 @@
 import type { Intent } from "../../lease/intents.ts";
+import type { QueueStatistics } from "../../queue/work-queue.ts";
 
 /** What `electorate status`, `members` and `where` say, as data: also the shape of their JSON and YAML. */
 
@@ -33,6 +34,8 @@ export interface ShardStatus {
   readonly renewal: string | undefined;
   /** Name of the member that it is pinned to. */
   readonly pin: string | undefined;
+  /** Its work queue, as its holder's metrics say; `undefined` where they were not asked for, or did not come. */
+  readonly queue: QueueStatistics | undefined;
 }
 
 export interface MemberStatus {

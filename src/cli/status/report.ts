@@ -94,6 +94,7 @@ function shardStatus(coordinator: string, version: LeaseVersion, members: Member
     keyMap: annotations[ANNOTATION_KEY_MAP],
     renewal: annotations[ANNOTATION_RENEWAL],
     pin: pinOf(version),
+    queue: undefined,
   };
 }
 

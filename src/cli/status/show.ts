@@ -3,12 +3,16 @@ import { sleep, systemClock } from "../../runtime/clock.ts";
 import { type Cluster, type ClusterSettings, withCluster } from "../cluster.ts";
 import { EXIT_FAILED, EXIT_OK, failureText } from "../exit.ts";
 import { reportsFor } from "./leases.ts";
+import type { CoordinatorStatus } from "./model.ts";
+import { askForQueues } from "./queues.ts";
 import type { Output } from "./table.ts";
 import { overviewText, statusText } from "./text.ts";
 
 export interface StatusSettings extends ClusterSettings {
   readonly output: Output;
   readonly watch: boolean;
+  /** Asks the members for their queues, too. */
+  readonly queues: boolean;
 }
 
 const WATCH_EVERY_MS = 2_000;
@@ -16,15 +20,17 @@ const WATCH_EVERY_MS = 2_000;
 /** Prints the status once, or again and again; answers the exit code. Throws what keeps it from being known. */
 export async function showStatus(settings: StatusSettings): Promise<number> {
   return withCluster(settings, "status", async (cluster) => {
-    if (settings.watch) return repeat(() => textOf(cluster, settings.output));
-    const text = await textOf(cluster, settings.output);
+    if (settings.watch) return repeat(() => textOf(cluster, settings));
+    const text = await textOf(cluster, settings);
     process.stdout.write(text);
     return EXIT_OK;
   });
 }
 
-async function textOf(cluster: Cluster, output: Output): Promise<string> {
-  const reports = await reportsFor(cluster);
+async function textOf(cluster: Cluster, { output, queues }: StatusSettings): Promise<string> {
+  const known = await reportsFor(cluster);
+  const ask = (report: CoordinatorStatus) => askForQueues(report, systemClock);
+  const reports = queues ? await Promise.all(known.map(ask)) : known;
   const [named] = reports;
   if (cluster.coordinator !== undefined && named !== undefined) return statusText(named, output);
   if (reports.length > 0 || output === "json" || output === "yaml") return overviewText(reports, output);

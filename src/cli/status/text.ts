@@ -21,7 +21,7 @@ export function statusText(report: CoordinatorStatus, output: Output): string {
     memberTable(report.members, wide),
     totalsLine(report),
   ];
-  const warnings = report.warnings.map((warning) => `WARNING: ${warning}`);
+  const warnings = report.warnings.map((warning) => `WARNING: ${printable(warning)}`);
   return `${[...sections, ...(warnings.length === 0 ? [] : [warnings.join("\n")])].join("\n\n")}\n`;
 }
 
@@ -97,6 +97,7 @@ function shardTable(shards: readonly ShardStatus[], wide: boolean): string {
   if (shards.length === 0) return "No shard has a Lease yet.";
   // A column that is nearly always empty is not worth its width.
   const pinned = shards.some(({ pin }) => pin !== undefined);
+  const queued = shards.some(({ queue }) => queue !== undefined);
   const head = [
     "SHARD",
     "HOLDER",
@@ -107,6 +108,7 @@ function shardTable(shards: readonly ShardStatus[], wide: boolean): string {
     "VALID FOR",
     "KEY MAP",
     ...(pinned ? ["PIN"] : []),
+    ...(queued ? ["DEPTH", "DELAYED", "IN WORK", "OLDEST"] : []),
   ];
   const wideHead = ["LEASE", "DURATION", "TRANSITIONS", "RESOURCE VERSION", "RENEWAL"];
   const rows = shards.map((shard) => [
@@ -119,6 +121,7 @@ function shardTable(shards: readonly ShardStatus[], wide: boolean): string {
     validityText(shard),
     dash(shard.keyMap),
     ...(pinned ? [dash(shard.pin)] : []),
+    ...(queued ? queueCells(shard) : []),
     ...(wide
       ? [
           shard.lease,
@@ -130,6 +133,12 @@ function shardTable(shards: readonly ShardStatus[], wide: boolean): string {
       : []),
   ]);
   return tableText(wide ? [...head, ...wideHead] : head, rows);
+}
+
+function queueCells({ queue }: ShardStatus): string[] {
+  if (queue === undefined) return ["-", "-", "-", "-"];
+  const { depth, delayed, inWork, oldestAgeMs } = queue;
+  return [String(depth), String(delayed), String(inWork), ageText(depth === 0 ? undefined : oldestAgeMs)];
 }
 
 function memberTable(members: readonly MemberStatus[], wide: boolean): string {

@@ -2,7 +2,6 @@ import { PassThrough } from "node:stream";
 import { stripVTControlCharacters, styleText } from "node:util";
 import { describe, expect, it } from "vitest";
 import { readLeases } from "../../../src/cli/demo/leases.ts";
-import { queueDepths } from "../../../src/cli/demo/queue-depths.ts";
 import { isLive } from "../../../src/cli/demo/screen.ts";
 import { wholeNumber } from "../../../src/cli/demo/settings.ts";
 import {
@@ -143,26 +142,6 @@ describe("a live screen", () => {
     ["a dumb terminal", stream, { TERM: "dumb" }, false],
   ])("is chosen wrongly in %s", (_title, output, environment, live) => {
     expect(isLive({ stream: output, environment })).toBe(live);
-  });
-});
-
-describe("queue depths", () => {
-  it("are read from another metric, another label, or only from one of two series", () => {
-    const text = [
-      "# HELP workqueue_depth Current depth of workqueue",
-      "# TYPE workqueue_depth gauge",
-      'workqueue_depth{name="configmaps-00"} 3',
-      'workqueue_depth{priority="0",name="configmaps-01"} 4',
-      'workqueue_depth{name="configmaps-01",priority="-100"} 5',
-      'workqueue_depth{surname="x"} 9',
-      'workqueue_depth{name="broken"} what',
-      'workqueue_depth_max{name="configmaps-00"} 99',
-      'other{name="configmaps-00"} 98',
-    ].join("\n");
-    expect([...queueDepths(text)]).toEqual([
-      ["configmaps-00", 3],
-      ["configmaps-01", 9],
-    ]);
   });
 });
 

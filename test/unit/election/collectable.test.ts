@@ -28,7 +28,7 @@ function memberLease(identity: string, rv: number, described: Described): LeaseV
     "electorate.dev/resources": JSON.stringify(resources),
   };
   const labels = { "electorate.dev/coordinator": "shop", "electorate.dev/role": "member" };
-  const { name = `shop-member-${identity}` } = described;
+  const { name = `shop-member-${identity.slice(identity.indexOf("_") + 1)}` } = described;
   return parseLease({
     metadata: { name, uid: `uid-${name}`, resourceVersion: String(rv), labels, annotations },
     spec: { holderIdentity: identity, leaseDurationSeconds: seconds, renewTime: "2026-01-01T00:00:00.000001Z" },
@@ -92,7 +92,7 @@ function stray(described: DescribedStray = {}): Stray {
   return { version, sinceMs: seenMs, waitMs };
 }
 
-const ME = "me_1";
+const ME = "me_m1";
 
 /** What is litter at `monotonicMs`, with this replica alive. */
 function litter(
@@ -117,33 +117,33 @@ function litter(
 }
 
 describe("the Leases of dead members", () => {
-  const dead = { dead_1: {} };
+  const dead = { dead_d1: {} };
 
   it("pile up for ever, one for each process that was killed", () => {
-    expect(litter(L + 10 * MINUTE, { members: dead })).toEqual(["shop-member-dead_1"]);
+    expect(litter(L + 10 * MINUTE, { members: dead })).toEqual(["shop-member-d1"]);
   });
 
   it("are taken from a member that is only slow, cut off or suspended for a while", () => {
     expect(litter(L + 10 * MINUTE - 1, { members: dead })).toEqual([]);
-    const long = { dead_1: { seconds: 120 } };
+    const long = { dead_d1: { seconds: 120 } };
     expect(litter(120_000 + 20 * MINUTE - 1, { members: long })).toEqual([]);
-    expect(litter(120_000 + 20 * MINUTE, { members: long })).toEqual(["shop-member-dead_1"]);
+    expect(litter(120_000 + 20 * MINUTE, { members: long })).toEqual(["shop-member-d1"]);
   });
 
   it("are taken away from those who judge by them whether its shards are free", () => {
-    expect(litter(HOUR, { members: dead, holders: ["dead_1"] })).toEqual([]);
+    expect(litter(HOUR, { members: dead, holders: ["dead_d1"] })).toEqual([]);
   });
 
   it("of another protocol are judged by rules that it does not follow", () => {
-    expect(litter(HOUR, { members: { dead_1: { protocol: "2" } } })).toEqual([]);
+    expect(litter(HOUR, { members: { dead_d1: { protocol: "2" } } })).toEqual([]);
   });
 
   it("stay for ever once somebody has edited the identity away", () => {
-    expect(litter(HOUR, { members: { "": { name: "shop-member-1" } }, holders: [""] })).toEqual(["shop-member-1"]);
+    expect(litter(HOUR, { members: { "": { name: "shop-member-d1" } }, holders: [""] })).toEqual(["shop-member-d1"]);
   });
 
   it("are taken for such because of their labels", () => {
-    expect(litter(HOUR, { members: { dead_1: { name: "payroll" } } })).toEqual([]);
+    expect(litter(HOUR, { members: { dead_d1: { name: "payroll" } } })).toEqual([]);
   });
 
   it("are deleted by a replica for its own death", () => {
@@ -173,27 +173,27 @@ describe("the Leases of shards that nobody serves", () => {
     ["does not say yet what it serves", { resources: {} }],
     ["speaks another protocol, whatever it says", { protocol: "2" }],
   ] as const)("are taken from a member that %s", (_, described) => {
-    expect(litter(HOUR + L, { members: { other_1: { seenMs: HOUR, ...described } }, strays: [stray()] })).toEqual([]);
+    expect(litter(HOUR + L, { members: { other_o1: { seenMs: HOUR, ...described } }, strays: [stray()] })).toEqual([]);
   });
 
   it("are kept alive by a member that died long ago, or serves fewer buckets", () => {
     const members = {
-      dead_1: { seenMs: 0, resources: { secrets: MAP } },
-      other_1: { seenMs: HOUR, resources: { secrets: "hashring-1/4" } },
+      dead_d1: { seenMs: 0, resources: { secrets: MAP } },
+      other_o1: { seenMs: HOUR, resources: { secrets: "hashring-1/4" } },
     };
     const strays = [stray({ bucket: 3 }), stray({ bucket: 4 })];
-    expect(litter(HOUR + L, { members, strays, holders: ["dead_1"] })).toEqual(["shop-secrets-04"]);
+    expect(litter(HOUR + L, { members, strays, holders: ["dead_d1"] })).toEqual(["shop-secrets-04"]);
   });
 
   it("that stand by their holder's member Lease are taken from a member that never writes them", () => {
-    const held = stray({ holder: "other_1", renewal: "per-member" });
-    const alive = { other_1: { seenMs: 2 * HOUR - 1 } };
-    expect(litter(2 * HOUR, { members: alive, strays: [held], holders: ["other_1"] })).toEqual([]);
-    const dead = { other_1: { seenMs: HOUR } };
-    expect(litter(2 * HOUR + L - 1, { members: dead, strays: [held], holders: ["other_1"] })).toEqual([]);
-    expect(litter(2 * HOUR + L, { members: dead, strays: [held], holders: ["other_1"] })).toEqual(["shop-secrets-00"]);
+    const held = stray({ holder: "other_o1", renewal: "per-member" });
+    const alive = { other_o1: { seenMs: 2 * HOUR - 1 } };
+    expect(litter(2 * HOUR, { members: alive, strays: [held], holders: ["other_o1"] })).toEqual([]);
+    const dead = { other_o1: { seenMs: HOUR } };
+    expect(litter(2 * HOUR + L - 1, { members: dead, strays: [held], holders: ["other_o1"] })).toEqual([]);
+    expect(litter(2 * HOUR + L, { members: dead, strays: [held], holders: ["other_o1"] })).toEqual(["shop-secrets-00"]);
     // Its Lease is gone, and since when is not known.
-    expect(litter(9 * HOUR, { strays: [held], holders: ["other_1"] })).toEqual([]);
+    expect(litter(9 * HOUR, { strays: [held], holders: ["other_o1"] })).toEqual([]);
   });
 
   it("of somebody else are deleted because of their labels", () => {
@@ -205,12 +205,12 @@ describe("the Leases of shards that nobody serves", () => {
 describe("who clears", () => {
   const strays = Array.from({ length: 8 }, (_, bucket) => stray({ bucket }));
   const alive = (monotonicMs: number): Record<string, Described> => ({
-    a_1: { seenMs: monotonicMs - 1 },
-    b_1: { seenMs: monotonicMs - 1 },
+    a_a1: { seenMs: monotonicMs - 1 },
+    b_b1: { seenMs: monotonicMs - 1 },
     [ME]: { seenMs: monotonicMs - 1 },
   });
   const shares = (monotonicMs: number): string[][] =>
-    ["a_1", "b_1", ME].map((identity) => litter(monotonicMs, { members: alive(monotonicMs), strays, identity }));
+    ["a_a1", "b_b1", ME].map((identity) => litter(monotonicMs, { members: alive(monotonicMs), strays, identity }));
 
   it("every replica sends the same DELETE, or none does", () => {
     const all = shares(HOUR + L).flat();

@@ -25,6 +25,19 @@ describe("handing over", () => {
     expect(r1.pending).toMatchObject({ kind: "transfer", record: { holder: THEM, durationMs: L } });
   });
 
+  it("a shard that waits for its turn to go is closed meanwhile, or not renewed", () => {
+    for (const standing of [{ target: TARGET }, { leaves: true, target: TARGET }]) {
+      const r1 = leading()
+        .becomes({ ...standing, mayDrain: false })
+        .expects("leading");
+      expect(r1.isOpen).toBe(true);
+      r1.advances(R);
+      expect(r1.pending.kind).toBe("renew");
+      r1.succeeds();
+      r1.becomes({ mayDrain: true }).expects("draining");
+    }
+  });
+
   it("says in one write who has it now: transitions + 1, by the version that named us", () => {
     const r1 = leading();
     const held = r1.elector.own?.record.transitions ?? 0;
@@ -51,6 +64,17 @@ describe("handing over", () => {
     expect(r1.happened()).toContain("released");
     r1.advances(L - 1);
     expect(r1.hasPending).toBe(false);
+  });
+
+  it("a shard that never opened here is handed over as if it had, and its next owner trusts that nobody is left", () => {
+    const r1 = new ElectorDriver();
+    r1.misses("list", true);
+    expect(r1.pending.kind).toBe("take");
+    r1.becomes({ leaves: true, target: TARGET });
+    const made = r1.applies();
+    r1.sees(made).answers({ type: "ok", version: made });
+    expect(r1.happened()).not.toContain("open");
+    expect(r1.pending.kind).toBe("release");
   });
 
   it("a lost answer does not reopen the old validity: the transfer may have been applied", () => {

@@ -9,7 +9,7 @@ import {
 } from "../../../src/election/observation.ts";
 import type { LeaseVersion } from "../../../src/lease/record.ts";
 import { EMPTY_ROSTER, observeMember, type Roster } from "../../../src/membership/roster.ts";
-import { L, lease, released } from "../../support/elector-driver.ts";
+import { L, lease, released, transferred, WE } from "../../support/elector-driver.ts";
 
 const OURS = "ring-1/8";
 const OTHERS = "ring-1/16";
@@ -35,9 +35,9 @@ class Watcher {
     return this.keyMaps.observe(name, this.observation);
   }
 
-  misses(atMs: number): boolean {
+  misses(atMs: number, channel: "watch" | "list" = "watch"): boolean {
     this.observation = observeAbsence(false, {
-      channel: "watch",
+      channel,
       identity: "we_u",
       monotonicMs: atMs,
       leaseDurationMs: L,
@@ -67,7 +67,11 @@ function member(keyMap: string, state = "ready", identity = "r2_uuid"): Roster {
     "electorate.dev/state": state,
     "electorate.dev/resources": JSON.stringify({ configmaps: keyMap }),
   };
-  const version = { ...lease({ rv: 5, holder: identity }), name: `shop-member-${identity}`, annotations };
+  const version = {
+    ...lease({ rv: 5, holder: identity }),
+    name: `shop-member-${identity.slice(identity.indexOf("_") + 1)}`,
+    annotations,
+  };
   return observeMember(EMPTY_ROSTER, version, "watch", 0, L);
 }
 
@@ -100,6 +104,15 @@ describe("key maps (section 3)", () => {
     watcher.sees(under(OTHERS, lease({ rv: 10 })), 0);
     watcher.sees(under(undefined, lease({ rv: 11 })), 1_000);
     expect(watcher.keyMaps.freeFromMs(1_001)).toBe(L);
+  });
+
+  it("of many holders under another map one that lasts longer is overlooked when an earlier one is waited out", () => {
+    const watcher = new Watcher();
+    watcher.sees(under(OTHERS, lease({ rv: 10 })), 0, "shop-configmaps-12");
+    watcher.observation = UNSEEN;
+    watcher.sees(under(OTHERS, lease({ rv: 11 })), 5_000, "shop-configmaps-13");
+    for (const atMs of [1, L, L + 1]) expect(watcher.keyMaps.freeFromMs(atMs)).toBe(L + 5_000);
+    expect(watcher.keyMaps.freeFromMs(L + 5_000)).toBe(Number.NEGATIVE_INFINITY);
   });
 
   it("an edit that empties the other map's Lease is no release of it", () => {
@@ -175,5 +188,48 @@ describe("key maps (section 3)", () => {
     expect(watcher.sees(under(OURS, lease({ rv: 10 })), 0)).toBe(false);
     expect(watcher.sees(under(OURS, lease({ rv: 11 })), 10)).toBe(false);
     expect(watcher.sees(under(OTHERS, lease({ rv: 12, holder: "r3", transitions: 2 })), 20)).toBe(true);
+  });
+});
+
+describe("a Lease that a list did not show", () => {
+  const known = under(OURS, lease({ rv: 10, holder: "r2_uuid" }));
+  const handed = (keyMap: string, replaced = 10): LeaseVersion => {
+    const version = transferred({ rv: 12, replaced });
+    return { ...version, annotations: { ...version.annotations, "electorate.dev/key-map": keyMap } };
+  };
+
+  it("keeps a shard from opening that was just handed over by somebody who had opened it under the same map", () => {
+    const watcher = new Watcher();
+    watcher.misses(0, "list");
+    expect(watcher.keyMaps.freeFromMs(1)).toBe(L);
+    expect(watcher.keyMaps.settle(WE, handed(OURS), known)).toBe(true);
+    expect(watcher.keyMaps.freeFromMs(1)).toBeLessThan(1);
+  });
+
+  it("counts for nothing after a hand-over that says nothing: under another map, to another member, or repeated", () => {
+    const watcher = new Watcher();
+    watcher.misses(0, "list");
+    expect(watcher.keyMaps.settle(WE, handed(OTHERS), known)).toBe(false);
+    expect(watcher.keyMaps.settle("r3_uuid", handed(OURS), known)).toBe(false);
+    expect(watcher.keyMaps.settle(WE, handed(OURS, 9), known)).toBe(false);
+    expect(watcher.keyMaps.settle(WE, handed(OURS), undefined)).toBe(false);
+    expect(watcher.keyMaps.freeFromMs(1)).toBe(L);
+  });
+
+  it("frees what was seen to be held under another map, because something else was handed over", () => {
+    const watcher = new Watcher();
+    watcher.sees(under(OTHERS, lease({ rv: 3, holder: "r9_uuid" })), 0);
+    watcher.misses(1, "list");
+    watcher.keyMaps.settle(WE, handed(OURS), known);
+    expect(watcher.keyMaps.freeFromMs(2)).toBe(L + 1);
+  });
+
+  it("blocks a resource for a whole duration when a Lease that was let go long ago is cleared away", () => {
+    const watcher = new Watcher();
+    watcher.sees(under(OTHERS, lease({ rv: 3, holder: "r9_uuid" })), 0);
+    watcher.sees(under(OTHERS, released({ rv: 4 })), 5);
+    expect(watcher.keyMaps.freeFromMs(6)).toBeLessThan(6);
+    watcher.misses(7);
+    expect(watcher.keyMaps.freeFromMs(8)).toBeLessThan(8);
   });
 });

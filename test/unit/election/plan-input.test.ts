@@ -47,6 +47,7 @@ function situation(live: readonly Member[], changes: Partial<PlanSituation> = {}
     known: new Set(live.map(({ identity }) => identity)),
     shards: SHARDS,
     observationOf: () => undefined,
+    promisedTo: () => undefined,
     isFrozen: false,
     attendance: NOBODY_YET,
     rollout: NO_ROLLOUT,
@@ -98,6 +99,19 @@ describe("shards in the plan", () => {
     expect(input.shards.map(({ id }) => id)).toEqual(["pods-00", "pods-01", "pods-03"]);
     expect([...input.holders]).toEqual([["pods-00", "a"]]);
     expect([...input.foreign]).toEqual(["pods-02"]);
+  });
+
+  it("what is on its way is still where it was: another shard goes in its place, and both are moved", () => {
+    const live = [member("a"), member("b")];
+    const observationOf = seen(held("a"), held("a"), held("a"), held("a"));
+    const promised = new Map([
+      ["pods-00", "b"],
+      ["pods-01", "gone"],
+    ]);
+    const on = { observationOf, promisedTo: ({ id }: { readonly id: string }) => promised.get(id) };
+    expect([...planInput(situation(live, on)).holders.values()]).toEqual(["b", "a", "a", "a"]);
+    // A freeze calls it back as long as it can be.
+    expect([...planInput(situation(live, { ...on, isFrozen: true })).holders.values()]).toEqual(["a", "a", "a", "a"]);
   });
 
   it("a pin is forgotten while nobody holds the shard", () => {

@@ -18,7 +18,11 @@ function rosterOf(
       "electorate.dev/resources": JSON.stringify({ configmaps: KEY_MAP }),
       ...changes,
     };
-    const version = { ...lease({ rv: index + 1, holder: identity }), name: `shop-member-${identity}`, annotations };
+    const version = {
+      ...lease({ rv: index + 1, holder: identity }),
+      name: `shop-member-${identity.slice(identity.indexOf("_") + 1)}`,
+      annotations,
+    };
     return observeMember(roster, version, channel, 0, L);
   }, EMPTY_ROSTER);
 }

@@ -29,6 +29,8 @@ let clock = new VirtualClock();
 let roster: Roster = EMPTY_ROSTER;
 let electors = new Map<string, Elector>();
 let plans = 0;
+/** Shards of which the last plan said something new. */
+let changed: readonly string[] = [];
 let rv = 100;
 beforeEach(() => {
   clock = new VirtualClock();
@@ -47,8 +49,9 @@ function targetsOf(identity: string): Targets {
     isFrozen: () => false,
     placement: PLACEMENT,
     notices: new PlanNotices({ controlLease: "shop-control", log: silentTelemetry.log, announce: () => {} }),
-    planned: () => {
+    planned: (isNew) => {
       plans += 1;
+      changed = SHARDS.filter(isNew).map(({ id }) => id);
     },
   });
 }
@@ -148,6 +151,71 @@ describe("when is planned", () => {
     expect(targets.isCurrent).toBe(false);
     await clock.advance(20);
     expect(targets.isCurrent).toBe(true);
+  });
+
+  it("a move that goes as planned is answered by another plan, which chooses other shards than those on their way", async () => {
+    const targets = targetsOf("a");
+    for (const identity of ["a", "b"]) renew(identity);
+    holds("a", ...SHARDS);
+    targets.note("left");
+    await clock.advance(1);
+    const moved = SHARDS.find((shard) => targets.wantedFor(shard) === "b");
+    if (moved === undefined) throw new Error("nothing is to move");
+    targets.noteHolder(moved, "b");
+    expect(targets.isCurrent).toBe(true);
+    await clock.advance(499);
+    expect(plans).toBe(1);
+    // Once all the same: each replica may have had another plan.
+    await clock.advance(1);
+    expect(plans).toBe(2);
+  });
+
+  it("a move that nobody planned, or a Lease that is let go, leaves the plan as it was", async () => {
+    const targets = targetsOf("a");
+    for (const identity of ["a", "b"]) renew(identity);
+    holds("a", ...SHARDS);
+    targets.note("left");
+    await clock.advance(1);
+    for (const holder of ["", "c"]) {
+      for (const shard of SHARDS) targets.noteHolder(shard, holder);
+      expect(targets.isCurrent).toBe(false);
+      await clock.advance(20);
+    }
+    expect(plans).toBe(3);
+  });
+
+  it("who has many shards to take is believed not to come, while it takes one after the other", async () => {
+    const targets = targetsOf("a");
+    for (const identity of ["a", "b"]) renew(identity);
+    targets.note("left");
+    await clock.advance(1);
+    const [first, second] = SHARDS.filter((shard) => targets.wantedFor(shard) === "b");
+    if (first === undefined || second === undefined) throw new Error("b is given nothing");
+    expect(targets.lastTookMs(second)).toBe(Number.NEGATIVE_INFINITY);
+    await clock.advance(7);
+    targets.noteHolder(first, "b");
+    expect(targets.lastTookMs(second)).toBe(clock.monotonicMs());
+    roster = forgetMember(roster, "shop-member-b");
+    targets.note("left");
+    await clock.advance(1);
+    renew("b");
+    targets.note("left");
+    await clock.advance(1);
+    expect(targets.lastTookMs(second)).toBe(Number.NEGATIVE_INFINITY);
+  });
+
+  it("a new plan looks at every shard, whether or not it says something new of it", async () => {
+    const targets = targetsOf("a");
+    renew("a");
+    holds("a", ...SHARDS);
+    targets.note("left");
+    await clock.advance(1);
+    expect(changed).toEqual(SHARDS.map(({ id }) => id));
+    renew("b");
+    targets.note("left");
+    await clock.advance(1);
+    expect(changed).toEqual(SHARDS.filter((shard) => targets.wantedFor(shard) === "b").map(({ id }) => id));
+    expect(changed).toHaveLength(2);
   });
 
   it("what is possible only later is looked at later, and never in a loop", async () => {

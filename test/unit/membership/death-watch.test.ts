@@ -71,7 +71,11 @@ function world() {
     return stored.metadata.uid ?? "";
   };
   const join = (identity: string, claim: string): void => {
-    const metadata = { name: `shop-member-${identity}`, uid: "u", resourceVersion: "5" };
+    const metadata = {
+      name: `shop-member-${identity.slice(identity.indexOf("_") + 1)}`,
+      uid: "u",
+      resourceVersion: "5",
+    };
     const annotations = { "electorate.dev/identity": identity, "electorate.dev/container": claim };
     seen.roster = observeMember(
       seen.roster,

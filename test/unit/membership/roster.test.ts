@@ -75,6 +75,7 @@ describe("members, as one replica sees them (section 6)", () => {
     const known = observeMember(EMPTY_ROSTER, memberLease(1), "watch", 0, L);
     const emptied = memberLease(2, { annotations: others, spec: { holderIdentity: "" } });
     expect(only(observeMember(known, emptied, "watch", 0, L)).identity).toBe("pod_a");
+    expect(only(observeMember(EMPTY_ROSTER, emptied, "list", 0, L)).identity).toBe("shop-member-a");
   });
 
   it("no edit moves the moment earlier until which a member may act, and no label moves it later", () => {

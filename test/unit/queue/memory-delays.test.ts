@@ -1,46 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { EarlyTimers, NOTHING, open, takeNow } from "./queue-world.ts";
+import { EarlyTimers, open } from "./queue-world.ts";
 
 describe("delays", () => {
-  it("a delayed key is not handed out early, and is when its time has come", async () => {
-    const { clock, queue } = open();
-    const taken = queue.take();
-    queue.addAfter("a", 1_000);
-    await clock.advance(999);
-    expect(queue.statistics).toMatchObject({ delayed: 1, inWork: 0 });
-    await clock.advance(1);
-    expect(await taken).toBe("a");
-  });
-
-  it("of several delays of one key the earliest wins, whichever came first, and it runs once", async () => {
-    for (const delays of [
-      [500, 100, 900],
-      [100, 900],
-    ]) {
-      const { clock, queue } = open();
-      for (const delayMs of delays) queue.addAfter("a", delayMs);
-      await clock.advance(100);
-      expect(await queue.take()).toBe("a");
-      queue.done("a");
-      await clock.advance(10_000);
-      expect(queue.statistics).toMatchObject({ depth: 0, delayed: 0 });
-    }
-  });
-
-  it("a delay that has passed already is no delay", async () => {
-    const { queue } = open();
-    queue.addAfter("a", 0);
-    queue.addAfter("b", -5_000);
-    expect([await queue.take(), await queue.take()]).toEqual(["a", "b"]);
-  });
-
-  it("a delay that is no number is refused by name instead of firing at once or never", () => {
-    const { queue } = open();
-    for (const delayMs of [Number.NaN, Number.POSITIVE_INFINITY]) {
-      expect(() => queue.addAfter("shop/cart", delayMs)).toThrow(/finite delay.*shop\/cart/);
-    }
-  });
-
   it("a timer that fires early, as the longest timers of Node do, hands nothing out before its time", async () => {
     const clock = new EarlyTimers();
     const { queue } = open({ clock });
@@ -49,22 +10,6 @@ describe("delays", () => {
     expect(queue.statistics).toMatchObject({ depth: 0, delayed: 1 });
     await clock.advance(1);
     expect(queue.statistics).toMatchObject({ depth: 1, delayed: 0 });
-  });
-
-  it("an event pulls a key out of its back-off at once, and the retry that waited does not run a second time", async () => {
-    const { clock, queue } = open();
-    queue.add("a");
-    await queue.take();
-    for (let i = 0; i < 10; i++) queue.addRateLimited("a");
-    queue.done("a");
-    expect(await takeNow(queue)).toBe(NOTHING);
-    queue.add("a");
-    // The take above still waits and gets it.
-    expect(queue.statistics).toMatchObject({ inWork: 1, delayed: 0 });
-    queue.forget("a");
-    queue.done("a");
-    await clock.advance(1_000_000);
-    expect(queue.statistics).toMatchObject({ depth: 0, inWork: 0, delayed: 0 });
   });
 
   it("a retry asked for while the key is in work stays, also when the key was added meanwhile and fails again", async () => {
@@ -77,26 +22,6 @@ describe("delays", () => {
     await clock.advance(5);
     expect(await queue.take()).toBe("a");
     expect(queue.statistics.delayed).toBe(0);
-  });
-
-  it("a moment named by addAfter stands although the key ran before it, as in client-go", async () => {
-    const { clock, queue } = open();
-    queue.addAfter("a", 1_000);
-    queue.add("a");
-    expect(await queue.take()).toBe("a");
-    queue.done("a");
-    await clock.advance(1_000);
-    expect(await queue.take()).toBe("a");
-  });
-
-  it("a delay that ends while its key still waits merges with it", async () => {
-    const { clock, queue } = open();
-    queue.addAfter("a", 1_000);
-    queue.add("a");
-    await clock.advance(1_000);
-    expect(await queue.take()).toBe("a");
-    queue.done("a");
-    expect(await takeNow(queue)).toBe(NOTHING);
   });
 
   it("a back-off that merged with a named moment is not dropped by an earlier run", async () => {

@@ -15,13 +15,3 @@ export class EarlyTimers extends VirtualClock {
     return super.timer(Math.min(delayMs, 1_000), callback);
   }
 }
-
-export const NOTHING = Symbol("nothing was handed out");
-
-/** What a `take` of now answers without any time passing. */
-export async function takeNow(queue: {
-  take(): Promise<string | undefined>;
-}): Promise<string | undefined | typeof NOTHING> {
-  const taken = queue.take();
-  return Promise.race([taken, new Promise<typeof NOTHING>((resolve) => setImmediate(resolve, NOTHING))]);
-}

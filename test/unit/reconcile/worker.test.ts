@@ -80,6 +80,23 @@ describe("the gate is compared at every dequeue", () => {
     expect(gate.refusals).toBe(1);
   });
 
+  it("a key whose work did not begin, or was cut off, is taken for done by a queue that the next owner inherits", async () => {
+    for (const begun of [false, true]) {
+      const shard = new Shard();
+      const handler = new Handler();
+      const { queue, gate, abort, workers } = shard.begin(handler.reconcile);
+      await shard.clock.advance(0);
+      queue.add("a");
+      if (begun) await shard.clock.advance(0);
+      gate.open = false;
+      abort.abort(new Error("the term has ended"));
+      handler.runs[0]?.fail(abort.signal.reason);
+      await workers.ended;
+      expect(handler.runs).toHaveLength(begun ? 1 : 0);
+      expect(queue.statistics).toMatchObject({ depth: 1, inWork: 0 });
+    }
+  });
+
   it("a worker that finished a key after the gate closed takes no other", async () => {
     const shard = new Shard();
     const handler = new Handler();

@@ -1,12 +1,12 @@
 /**
  * How much heap a replica has with `--shards` shards that it leads and that have nothing to do. Prints one JSON line. Started twice by
- * `steady-state.ts`, because what one shard costs is the difference between many and one.
+ * `../steady-state.ts`, because what one shard costs is the difference between many and one.
  */
 import { setTimeout as delay } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { connect, createCoordinator, type Telemetry } from "../src/index.ts";
-import { silentTelemetry } from "../src/runtime/telemetry.ts";
-import { until } from "../test/support/waiting.ts";
+import { connect, createCoordinator, type Telemetry } from "../../src/index.ts";
+import { silentTelemetry } from "../../src/runtime/telemetry.ts";
+import { until } from "../../test/support/waiting.ts";
 
 /** Longer than the default, so that a thousand shards are not a thousand writes in two seconds. */
 const LEASE = { durationMs: 60_000, renewDeadlineMs: 40_000, retryPeriodMs: 10_000 };
@@ -24,7 +24,10 @@ async function heldHeapBytes(): Promise<number> {
   return leastBytes;
 }
 
-const { values } = parseArgs({ options: { kubeconfig: { type: "string" }, shards: { type: "string" } } });
+const { values } = parseArgs({
+  options: { kubeconfig: { type: "string" }, shards: { type: "string" }, renewal: { type: "string" } },
+});
+const renewal = values.renewal === "per-member" ? "per-member" : "per-shard";
 const shards = Number(values.shards);
 let opened = 0;
 const telemetry: Telemetry = {
@@ -36,11 +39,11 @@ const telemetry: Telemetry = {
 };
 const connection = await connect({ kubeconfig: values.kubeconfig ?? "", component: "idle-shards" });
 const coordinator = createCoordinator({
-  coordinator: `idle-${shards}`,
+  coordinator: `idle-${renewal}-${shards}`,
   identity: "idle",
   connection,
   telemetry,
-  lease: LEASE,
+  lease: { ...LEASE, renewal },
   resources: [{ resource: "configmaps", namespaces: ["default"], buckets: shards, reconcile: async () => {} }],
 });
 const stop = new AbortController();
