@@ -1,4 +1,3 @@
-import { hostname } from "node:os";
 import type { CoordinatorOptions } from "./config/options.ts";
 import { type Settings, settingsOf } from "./config/settings.ts";
 import type { Regime } from "./election/regime.ts";
@@ -9,10 +8,12 @@ import { createIdentity, type Identity } from "./lease/names.ts";
 import { firstAborted, withPatience } from "./runtime/abort.ts";
 import { ElectorateError } from "./runtime/errors.ts";
 import { Scope } from "./runtime/scope.ts";
-import { chooseRegime } from "./shard/choose-regime.ts";
+import { beginRegime } from "./shard/begin-regime.ts";
 import { establish } from "./shard/establish.ts";
 import { overrunPolicy } from "./shard/overrun.ts";
-import type { ShardSet } from "./shard/shard-set.ts";
+import type { Part, PartOptions } from "./shard/part.ts";
+import { Parts } from "./shard/parts.ts";
+import { requireWarm, type ShardSet } from "./shard/shard-set.ts";
 import type { HealthChecks } from "./telemetry/checks.ts";
 import { serve } from "./telemetry/http.ts";
 import { type Surroundings, surroundingsOf } from "./telemetry/surroundings.ts";
@@ -25,6 +26,8 @@ export interface Coordinator {
   readonly checks: HealthChecks;
   /** The shards that this replica leads now, for work that is no reconcile: hold on to nothing of it but the term. */
   terms(): readonly Term[];
+  /** Has `part` run beside the reconcilers; before `run`. @throws ElectorateError `misuse` for a second part of one name. */
+  add(part: Part, options: PartOptions): void;
   /**
    * Works until `signal` aborts, then drains and releases every shard. `clean` is false when work was still running at the
    * shutdown time-out: end the process then, its Leases expire. Call it once.
@@ -47,6 +50,8 @@ class Replica implements Coordinator {
   readonly #settings: Settings;
   readonly #own: Surroundings;
   readonly #identity: Identity;
+  readonly #overrun: ReturnType<typeof overrunPolicy>;
+  readonly #parts = new Parts();
   #sets: readonly ShardSet[] = [];
   #regime: Regime | undefined;
   #phase: "new" | "starting" | "running" | "draining" | "ended" = "new";
@@ -55,10 +60,8 @@ class Replica implements Coordinator {
     this.#options = options;
     this.#settings = settings;
     this.#own = surroundingsOf(options);
-    this.#identity = createIdentity(
-      options.identity ?? process.env.POD_NAME ?? hostname(),
-      this.#own.randomness.uuid(),
-    );
+    this.#identity = createIdentity(settings.identity, this.#own.randomness.uuid());
+    this.#overrun = overrunPolicy(settings.onOverrun, this.#own.telemetry.log, options.terminate);
     this.checks = this.#own.checks;
     this.checks.addReadyCheck("coordinator", () => this.#requireReady());
   }
@@ -71,6 +74,10 @@ class Replica implements Coordinator {
     return this.#regime?.terms ?? [];
   }
 
+  add(part: Part, options: PartOptions): void {
+    this.#parts.add(part, options);
+  }
+
   async run(signal: AbortSignal): Promise<{ readonly clean: boolean }> {
     if (this.#phase !== "new") throw new ElectorateError("misuse", "a coordinator runs once; make another one");
     this.#phase = "starting";
@@ -79,11 +86,16 @@ class Replica implements Coordinator {
       const { http, connection: given, coordinator: component } = this.#options;
       const address = await serve({ ...this.#own, http, sample: () => this.#sample() }, scope);
       const connection = await obtainConnection({ ...this.#own, connection: given, component }, scope);
-      if (!(await this.#establish(connection, scope, signal))) return { clean: true };
-      const regime = await this.#elect(connection, address, scope);
-      await firstAborted(signal, scope.signal, regime.signal);
+      scope.defer(() => this.#parts.abandon());
+      await this.#parts.start(signal);
+      const found = await this.#establish(connection, scope, signal);
+      const regime = found ? await this.#elect(connection, address, scope) : undefined;
+      await firstAborted(signal, this.#parts.signal, scope.signal, regime?.signal ?? signal);
       this.#phase = "draining";
-      return { clean: await this.#leave(regime, signal.aborted && !scope.signal.aborted) };
+      const asked = signal.aborted || this.#parts.signal.aborted;
+      const clean = await this.#leave(regime, asked && !scope.signal.aborted);
+      this.#parts.signal.throwIfAborted();
+      return { clean };
     } finally {
       this.#phase = "ended";
       await scope.close();
@@ -92,47 +104,33 @@ class Replica implements Coordinator {
 
   /** Finds the resources and sets their shards up; false when the stop came first. */
   async #establish(connection: KubeConnection, scope: Scope, signal: AbortSignal): Promise<boolean> {
-    const overrun = overrunPolicy(this.#settings.onOverrun, this.#own.telemetry.log, this.#options.terminate);
     const api = new KubeClient(connection.objects, { ...this.#own, patience: { reads: 3 } });
     const { namespace = connection.namespace } = this.#options;
-    const work = { ...this.#settings, ...this.#own, identity: () => this.identity, namespace, overrun };
-    try {
-      this.#sets = await establish({ ...work, api, transport: connection.objects }, scope, signal);
-      return true;
-    } catch (error) {
-      if (signal.aborted) return false;
-      throw error;
-    }
+    const about = { identity: () => this.identity, overrun: this.#overrun, namespace, transport: connection.objects };
+    this.#sets = (await establish({ ...this.#settings, ...this.#own, ...about, api }, scope, signal)) ?? [];
+    return this.#sets.length > 0;
   }
 
-  /** From here on shards may be taken, each as soon as its source is warm. */
   async #elect(connection: KubeConnection, address: string, scope: Scope): Promise<Regime> {
     const { namespace = connection.namespace } = this.#options;
     const { coordination: transport, objects } = connection;
     const api = new KubeClient(transport, this.#own);
-    const about = { settings: this.#settings, sets: this.#sets, identity: this.#identity, namespace, address };
-    const regime = await chooseRegime({ ...this.#own, ...this.#settings, ...about, transport, objects, api }, scope);
-    this.#regime = regime;
-    regime.start();
-    for (const set of this.#sets) {
-      scope.run((ended) => set.source.run(ended));
-      scope.run(async () => {
-        await set.source.whenSynced();
-        regime.prepare(set.resource, set.keyMap);
-      });
-    }
+    const work = { settings: this.#settings, sets: this.#sets, parts: this.#parts, overrun: this.#overrun };
+    const about = { ...work, identity: this.#identity, namespace, address, transport, objects, api };
+    this.#regime = await beginRegime({ ...this.#own, ...this.#settings, ...about }, scope);
     this.#phase = "running";
-    return regime;
+    return this.#regime;
   }
 
-  /** True when nothing names this replica any more and nothing of it runs. */
-  async #leave(regime: Regime, orderly: boolean): Promise<boolean> {
+  /** Elected work first, then the parts; true when nothing names this replica any more and nothing of it runs. */
+  async #leave(regime: Regime | undefined, orderly: boolean): Promise<boolean> {
     const { clock, telemetry } = this.#own;
-    const leave = (patience: AbortSignal) => regime.leave(patience);
-    if (orderly && (await withPatience(clock, this.#settings.shutdownTimeoutMs, regime.signal, leave))) return true;
+    const ended = regime?.signal ?? this.#parts.signal;
+    const left = async (limit: AbortSignal) => (await regime?.leave(limit)) !== false && this.#parts.stop(limit);
+    if (orderly && (await withPatience(clock, this.#settings.shutdownTimeoutMs, ended, left))) return true;
     const keys = this.#sets.flatMap((set) => set.runners.flatMap((runner) => runner.keysInWork)).slice(0, 20);
     telemetry.log.error({ keys }, "ending with Leases that still name this replica; they are left to expire");
-    await regime.end(orderly ? "shutdown-timeout" : "failure");
+    await regime?.end(orderly ? "shutdown-timeout" : "failure");
     return false;
   }
 
@@ -142,7 +140,6 @@ class Replica implements Coordinator {
 
   #requireReady(): void {
     if (this.#phase !== "running") throw new Error(this.#phase);
-    const cold = this.#sets.filter((set) => !set.source.synced).map((set) => set.resource);
-    if (cold.length > 0) throw new Error(`first list not complete: ${cold.join(", ")}`);
+    requireWarm(this.#sets);
   }
 }

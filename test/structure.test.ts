@@ -63,7 +63,9 @@ const IMPORTS: ImportTable = {
   telemetry: ["runtime", "config"],
   embedded: ["runtime", "kube"],
   coordinator: ["telemetry", ...ROOMS],
-  index: ["coordinator", "telemetry", ...ROOMS],
+  "leader-election": ["telemetry", ...ROOMS],
+  controller: ["coordinator", "telemetry", ...ROOMS],
+  index: ["coordinator", "controller", "leader-election", "telemetry", ...ROOMS],
   cli: ["index", "coordinator", "telemetry", "embedded", ...ROOMS],
 };
 

@@ -5,6 +5,7 @@ import type { Reconcile } from "../reconcile/contract.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Randomness } from "../runtime/randomness.ts";
 import type { Telemetry } from "../runtime/telemetry.ts";
+import type { LeaderElectionSettings } from "./leader-election.ts";
 import type { LeaseSettings } from "./timings.ts";
 
 /** What a controller author gives `createCoordinator`. Every field but `coordinator` and `resources` has a default. */
@@ -22,8 +23,12 @@ export interface CoordinatorOptions {
   readonly shutdownTimeoutMs?: number;
   /** What happens when work outlives its validity: `exit` (default) ends the process; `report` only says so and gives exclusivity up. */
   readonly onOverrun?: "exit" | "report";
-  /** `shards` (default): one Lease per shard. `none`: no Lease at all, this replica works on everything. */
-  readonly leaderElection?: "shards" | "none";
+  /**
+   * `shards` (default): one Lease per shard. `none`: no Lease at all, this replica works on everything. Settings of a leader election:
+   * one Lease for the whole process, whose leader works on everything while the others keep their caches warm; they take the place of
+   * `lease`, `identity`, `shutdownTimeoutMs` and `onOverrun`.
+   */
+  readonly leaderElection?: "shards" | "none" | LeaderElectionSettings;
   readonly resources: readonly ResourceOptions[];
   /** Where the work queues are. Default: in this process's memory; `bullQueues` of `electorate/queue/bull` puts them into Redis. */
   readonly queue?: QueueDriver;
@@ -71,5 +76,7 @@ export interface ResourceOptions {
   readonly buckets?: number;
   /** Keys of one shard that are worked on at once. Default 1, as in controller-runtime. */
   readonly workers?: number;
+  /** How often every key is looked at again although nothing is known to have changed. Default: never. */
+  readonly resyncIntervalMs?: number;
   readonly reconcile: Reconcile;
 }

@@ -1,19 +1,23 @@
+import { hostname } from "node:os";
 import type { Renewal } from "../lease/renewal.ts";
 import { createKeyMap } from "../placement/key-map.ts";
 import type { QueueDriver } from "../queue/driver.ts";
 import { ElectorateError, messageOf } from "../runtime/errors.ts";
+import { type CheckedLeaderElection, judgeLeaderElection, type LeaderElectionSettings } from "./leader-election.ts";
 import type { CoordinatorOptions, ResourceOptions } from "./options.ts";
 import { type LeaseTimings, leaseTimings, type Problem } from "./timings.ts";
 
 /** The settings of a coordinator with every default filled in. */
 export interface Settings {
   readonly coordinator: string;
+  /** The part of the identity before `_`. */
+  readonly identity: string;
   readonly timings: LeaseTimings;
   readonly renewal: Renewal;
   readonly drainTimeoutMs: number;
   readonly shutdownTimeoutMs: number;
   readonly onOverrun: "exit" | "report";
-  readonly leaderElection: "shards" | "none";
+  readonly leaderElection: "shards" | "none" | ProcessElection;
   readonly resources: readonly ResourceOptions[];
   /** `undefined`: in memory. */
   readonly queue: QueueDriver | undefined;
@@ -21,6 +25,14 @@ export interface Settings {
   readonly placement: PlacementSettings;
   /** Where this process runs, when deaths are proven by Pods. */
   readonly pod: PodPlace | undefined;
+}
+
+/** One leader for the whole process. */
+export interface ProcessElection extends CheckedLeaderElection {
+  readonly name: string;
+  /** Default: that of the coordinator, for this one and the next. */
+  readonly identity: string | undefined;
+  readonly namespace: string | undefined;
 }
 
 /** What an operator may say of the plan; the same for all replicas. */
@@ -54,11 +66,11 @@ const DEFAULT_ROLLOUT_WINDOW_MS = 600_000;
 const COORDINATOR_NAME = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 
 /**
- * Checks everything that can be checked without a cluster.
+ * Checks everything that can be checked without a cluster; `found` are problems that the caller has found.
  * @throws ElectorateError `invalid-configuration` that lists every problem, a line each.
  */
-export function settingsOf(options: CoordinatorOptions): Settings {
-  const problems: Problem[] = [];
+export function settingsOf(options: CoordinatorOptions, found: readonly Problem[] = []): Settings {
+  const problems: Problem[] = [...found];
   const refuse = (path: string, message: string): void => void problems.push({ path, message });
 
   if (!COORDINATOR_NAME.test(options.coordinator)) {
@@ -67,10 +79,13 @@ export function settingsOf(options: CoordinatorOptions): Settings {
       `must be 1 to 63 lower-case letters, digits and "-", beginning and ending with a letter or digit, but is ${JSON.stringify(options.coordinator)}`,
     );
   }
-  const checked = leaseTimings(options.lease);
+  const { leaderElection = "shards" } = options;
+  const election = typeof leaderElection === "object" ? processElection(leaderElection, refuse) : leaderElection;
+  const own = typeof election === "object" ? election : undefined;
+  const checked = own ?? leaseTimings(options.lease);
   if ("problems" in checked) problems.push(...checked.problems);
   const drainTimeoutMs = options.drainTimeoutMs ?? DEFAULT_DRAIN_TIMEOUT_MS;
-  const shutdownTimeoutMs = options.shutdownTimeoutMs ?? DEFAULT_SHUTDOWN_TIMEOUT_MS;
+  const shutdownTimeoutMs = own?.shutdownTimeoutMs ?? options.shutdownTimeoutMs ?? DEFAULT_SHUTDOWN_TIMEOUT_MS;
   if (!(drainTimeoutMs >= 0)) refuse("drainTimeout", `must be 0 or longer, but is ${drainTimeoutMs} ms`);
   if (!(shutdownTimeoutMs >= drainTimeoutMs)) {
     refuse(
@@ -98,12 +113,13 @@ export function settingsOf(options: CoordinatorOptions): Settings {
   }
   return {
     coordinator: options.coordinator,
+    identity: own?.identity ?? options.identity ?? process.env.POD_NAME ?? hostname(),
     timings: checked.timings,
     renewal: options.lease?.renewal ?? "per-shard",
     drainTimeoutMs,
     shutdownTimeoutMs,
-    onOverrun: options.onOverrun ?? "exit",
-    leaderElection: options.leaderElection ?? "shards",
+    onOverrun: own?.onOverrun ?? options.onOverrun ?? "exit",
+    leaderElection: election,
     resources: options.resources,
     placement: { rolloutWindowMs, respread },
     queue: options.queue,
@@ -114,6 +130,18 @@ export function settingsOf(options: CoordinatorOptions): Settings {
     },
     pod,
   };
+}
+
+/** With wrong settings the coordinator is refused in any case, whatever stands here. */
+function processElection(
+  settings: LeaderElectionSettings,
+  refuse: (path: string, message: string) => void,
+): ProcessElection | "none" {
+  const { name, namespace, identity } = settings;
+  const judged = judgeLeaderElection(settings);
+  if ("checked" in judged) return { ...judged.checked, name, namespace, identity };
+  for (const { path, message } of judged.problems) refuse(`leaderElection.${path}`, message);
+  return "none";
 }
 
 function podPlace(refuse: (path: string, message: string) => void): PodPlace {
@@ -132,7 +160,7 @@ function podPlace(refuse: (path: string, message: string) => void): PodPlace {
 
 function problemsOf(resource: ResourceOptions, path: string): Problem[] {
   const problems: Problem[] = [];
-  const { buckets = 1, workers = 1, reconcile } = resource;
+  const { buckets = 1, workers = 1, resyncIntervalMs, reconcile } = resource;
   try {
     createKeyMap(buckets);
   } catch (error) {
@@ -140,6 +168,10 @@ function problemsOf(resource: ResourceOptions, path: string): Problem[] {
   }
   if (!Number.isInteger(workers) || workers < 1) {
     problems.push({ path: `${path}.workers`, message: `must be a whole number of at least 1, but is ${workers}` });
+  }
+  if (resyncIntervalMs !== undefined && !(resyncIntervalMs > 0)) {
+    const message = `must be longer than 0, or be left out, but is ${resyncIntervalMs} ms`;
+    problems.push({ path: `${path}.resyncInterval`, message });
   }
   if (typeof reconcile !== "function") {
     problems.push({ path: `${path}.reconcile`, message: `must be a function, but is ${typeof reconcile}` });

@@ -1,18 +1,8 @@
 import type { LeaseTimings } from "../config/timings.ts";
-import {
-  ANNOTATION_EPOCH,
-  ANNOTATION_KEY_MAP,
-  ANNOTATION_RENEWAL,
-  ANNOTATION_RESOURCE,
-  ANNOTATION_TRANSFER,
-  LABEL_COORDINATOR,
-  type Shard,
-  shardLabels,
-} from "../lease/names.ts";
+import { LABEL_COORDINATOR, type Shard } from "../lease/names.ts";
 import { changedLease, type LeaseVersion, newLease } from "../lease/record.ts";
 import type { Renewal } from "../lease/renewal.ts";
 import type { LeaseStore } from "../lease/store.ts";
-import { transferText } from "../lease/transfer.ts";
 import type { Clock, Timer } from "../runtime/clock.ts";
 import { ElectorateError } from "../runtime/errors.ts";
 import { type GateClock, type Instant, instantOf } from "../runtime/gate-clock.ts";
@@ -34,6 +24,7 @@ import {
   type WriteOutcome,
   wakeAtMs,
 } from "./elector.ts";
+import type { LeaseMarks } from "./marks.ts";
 import { place } from "./ranking.ts";
 import { Gate, Term } from "./term.ts";
 
@@ -79,6 +70,7 @@ export interface ContenderContext {
   readonly acknowledged: Acknowledged;
   /** See {@link ElectorContext.memberValidUntilMs}. */
   readonly memberValidUntilMs: () => number;
+  marksOf(shard: Shard): LeaseMarks;
   standingOf(shard: Shard, elector: Elector, now: Instant): Standing;
   /** Something of this contender has changed that others may wait for. */
   changed(contender: Contender): void;
@@ -91,6 +83,7 @@ export interface ContenderContext {
 export class Contender {
   readonly shard: Shard;
   readonly #shared: ContenderContext;
+  readonly #marks: LeaseMarks;
   readonly #life: ShardLife;
   readonly #waiting: ElectorEvent[] = [];
   #elector: Elector = NEW_ELECTOR;
@@ -104,6 +97,7 @@ export class Contender {
   constructor(shard: Shard, shared: ContenderContext, lifeOf: LifeOf) {
     this.shard = shard;
     this.#shared = shared;
+    this.#marks = shared.marksOf(shard);
     this.#life = lifeOf(shard, {
       vacated: () => this.dispatch({ type: "vacated" }),
       look: () => this.dispatch({ type: "tick" }),
@@ -298,32 +292,12 @@ export class Contender {
   }
 
   #body(write: SentWrite, on: LeaseVersion | undefined) {
-    const { coordinator, namespace } = this.#shared;
     const { phase } = this.#elector;
     if (phase.name === "releasing") this.#lastEpoch = phase.epoch;
     const inTerm = phase.name === "leading" || phase.name === "draining" || phase.name === "stuck";
-    const claims = {
-      [ANNOTATION_RESOURCE]: this.shard.resource,
-      [ANNOTATION_KEY_MAP]: this.shard.keyMap,
-      [ANNOTATION_RENEWAL]: write.renewal,
-      // The epoch is the resourceVersion of the write that begins a term, so that this write cannot carry it yet.
-      [ANNOTATION_EPOCH]: inTerm ? phase.epoch : null,
-      [ANNOTATION_TRANSFER]: null,
-    };
-    const handover = {
-      [ANNOTATION_EPOCH]: null,
-      [ANNOTATION_TRANSFER]: transferText({
-        to: write.record.holder,
-        transitions: write.record.transitions,
-        replaced: write.replaces,
-      }),
-    };
-    const change = {
-      record: write.record,
-      labels: shardLabels(coordinator, this.shard),
-      annotations: write.kind === "release" ? {} : write.kind === "transfer" ? handover : claims,
-    };
-    return on === undefined ? newLease(this.shard.leaseName, namespace, change) : changedLease(on, change);
+    const { labels, annotations } = this.#marks;
+    const change = { record: write.record, labels, annotations: annotations(write, inTerm ? phase.epoch : undefined) };
+    return on === undefined ? newLease(this.shard.leaseName, this.#shared.namespace, change) : changedLease(on, change);
   }
 
   async #read(): Promise<void> {
@@ -344,7 +318,7 @@ export class Contender {
         return { type: "foreign" };
       }
       trouble.clear("lease-refused", leaseName);
-      const wanted = Object.entries(shardLabels(coordinator, this.shard));
+      const wanted = Object.entries(this.#marks.labels);
       return { ...answer, labelled: wanted.every(([label, value]) => labels[label] === value) };
     } catch (error) {
       trouble.report("lease-read", `reading Lease ${leaseName}`, error, leaseName);
@@ -354,9 +328,9 @@ export class Contender {
 
   /** Another program made a Lease of our name: with our labels the watch shows it, and it is waited out like any other. */
   async #label(): Promise<void> {
-    const { store, coordinator, trouble } = this.#shared;
+    const { store, trouble } = this.#shared;
     try {
-      await store.label(this.shard.leaseName, { labels: shardLabels(coordinator, this.shard) });
+      await store.label(this.shard.leaseName, { labels: { ...this.#marks.labels } });
       trouble.clear("lease-label", this.shard.leaseName);
     } catch (error) {
       trouble.report("lease-label", `labelling Lease ${this.shard.leaseName}`, error, this.shard.leaseName);

@@ -1,4 +1,3 @@
-import { compareResourceVersions, isResourceVersion } from "../kube/resource-version.ts";
 import { isFenced } from "../lease/fence.ts";
 import { observeFreeze } from "../lease/intents.ts";
 import { controlLeaseName, LABEL_ROLE } from "../lease/names.ts";
@@ -17,8 +16,9 @@ import {
   standingOf,
 } from "../membership/roster.ts";
 import type { Clock } from "../runtime/clock.ts";
-import { ElectorateError } from "../runtime/errors.ts";
+import type { ElectorateError } from "../runtime/errors.ts";
 import type { Campaign } from "./campaign.ts";
+import { Position } from "./position.ts";
 
 export interface DeskOptions {
   readonly coordinator: string;
@@ -46,7 +46,7 @@ export class Desk {
   #departures: Departures = NO_DEPARTURES;
   #wishes = "";
   #freeze: string | undefined;
-  #position: string | undefined;
+  readonly #position = new Position();
 
   constructor(options: DeskOptions) {
     this.#options = options;
@@ -76,7 +76,7 @@ export class Desk {
 
   /** True once the first list is complete. */
   get isListed(): boolean {
-    return this.#position !== undefined;
+    return this.#position.isListed;
   }
 
   /** What our own member Lease says, as the watch has shown it. */
@@ -101,8 +101,8 @@ export class Desk {
   }
 
   #take(event: LeaseFeedEvent, campaign: Campaign): void {
-    const firstList = this.#position === undefined;
-    this.#advance(event);
+    const firstList = !this.#position.isListed;
+    this.#position.advance(event);
     const { keeper, clock, leaseDurationMs } = this.#options;
     const nowMs = clock.monotonicMs();
     const before = this.#roster;
@@ -173,19 +173,6 @@ export class Desk {
     this.#wishes = wishes;
     this.#campaign?.note(wish ? "wish" : left ? "left" : "joined");
   }
-
-  #advance(event: LeaseFeedEvent): void {
-    const position = "version" in event ? event.version.resourceVersion : event.resourceVersion;
-    const known = this.#position;
-    if (!isResourceVersion(position)) {
-      if (event.type === "snapshot") throw restored("a list has a resourceVersion without an order");
-      return;
-    }
-    if (event.type === "snapshot" && known !== undefined && compareResourceVersions(position, known) < 0) {
-      throw restored(`a list has the resourceVersion ${position}, and ${known} was seen before`);
-    }
-    if (known === undefined || compareResourceVersions(position, known) > 0) this.#position = position;
-  }
 }
 
 /** Members that shards can be given to. */
@@ -207,11 +194,4 @@ function showsNobody(event: LeaseFeedEvent): boolean {
 
 function isMember(version: LeaseVersion): boolean {
   return version.labels[LABEL_ROLE] === "member";
-}
-
-function restored(found: string): ElectorateError {
-  return new ElectorateError(
-    "api-server-restored",
-    `${found}: the API server was restored from a backup, and what is known here does not hold any more; the process must start fresh`,
-  );
 }

@@ -5,6 +5,7 @@ import { ANNOTATION_STATE, type Identity, type Shard } from "../lease/names.ts";
 import { type OpenLeaseStoreOptions, openLeaseStore } from "../lease/open-store.ts";
 import type { Renewal } from "../lease/renewal.ts";
 import type { LeaseStore } from "../lease/store.ts";
+import { shardNews, TransitionEvents } from "../lease/transition-events.ts";
 import { DeathWatch } from "../membership/death-watch.ts";
 import { Fencing } from "../membership/fencing.ts";
 import { MemberKeeper } from "../membership/keeper.ts";
@@ -12,13 +13,14 @@ import { isLive } from "../membership/roster.ts";
 import { sleep } from "../runtime/clock.ts";
 import { Condition } from "../runtime/condition.ts";
 import type { ElectorateError } from "../runtime/errors.ts";
-import { GateClock } from "../runtime/gate-clock.ts";
+import { GateClock, sampleClocks } from "../runtime/gate-clock.ts";
 import { Scope } from "../runtime/scope.ts";
 import { Acknowledged } from "./acknowledged.ts";
 import { Campaign } from "./campaign.ts";
 import { foreignName, type LifeOf } from "./contender.ts";
 import { Deaths } from "./deaths.ts";
 import { Desk } from "./desk.ts";
+import { shardMarks } from "./marks.ts";
 import type { Regime } from "./regime.ts";
 import type { Term } from "./term.ts";
 import { Upkeep } from "./upkeep.ts";
@@ -44,8 +46,6 @@ export interface TenureOptions extends Omit<OpenLeaseStoreOptions, "retryPeriodM
 /** After the draining mark was seen to be everybody's knowledge, so long until the member Lease goes. */
 const SETTLE_MS = 250;
 
-const SAMPLE_CLOCKS_EVERY_MS = 100;
-
 /** The elected life of one replica, from its first list of Leases until none names it any more. */
 export class Tenure implements Regime {
   readonly #options: TenureOptions;
@@ -57,6 +57,7 @@ export class Tenure implements Regime {
   readonly #campaign: Campaign;
   readonly #gateClock: GateClock;
   readonly #upkeep: Upkeep;
+  readonly #news: TransitionEvents;
   readonly #proofs: DeathWatch | undefined;
   /** Ends with the last release; renewals need it until then. */
   readonly #scope = new Scope();
@@ -66,6 +67,12 @@ export class Tenure implements Regime {
     this.#options = options;
     const { identity, clock, timings, shards, lifeOf } = options;
     const events = new LeaseEvents({ ...options, identity: identity.text, deadlineMs: timings.retryPeriodMs });
+    this.#news = new TransitionEvents({
+      ...options,
+      identity: identity.text,
+      say: shardNews(options.coordinator),
+      tell: (event) => events.tell(event),
+    });
     this.#gateClock = new GateClock(clock);
     const changed = (): void => this.#condition.changed();
     this.#store = openLeaseStore({ ...options, ...timings });
@@ -91,6 +98,8 @@ export class Tenure implements Regime {
     });
     this.#campaign = new Campaign({
       ...options,
+      telemetry: this.#news.heardBy(options.telemetry),
+      marksOf: (shard) => shardMarks(options.coordinator, shard),
       identity: identity.text,
       store: this.#store,
       gateClock: this.#gateClock,
@@ -162,7 +171,7 @@ export class Tenure implements Regime {
   }
 
   start(): void {
-    this.#scope.run((signal) => this.#sampleClocks(signal));
+    this.#scope.run((signal) => sampleClocks(this.#options.clock, this.#gateClock, signal));
     this.#scope.run(async (signal) => {
       const collision = await this.#lookForCollision(signal);
       await this.#desk.run(this.#campaign, signal, collision);
@@ -204,12 +213,14 @@ export class Tenure implements Regime {
     await this.#scope.close();
     this.#campaign.stop();
     await this.#keeper.remove();
+    await this.#news.close();
     return true;
   }
 
   /** Nothing goes on: closes every gate at once, and rejects with the reason where there is one. */
   async end(reason: string): Promise<void> {
     this.#campaign.abandon(reason);
+    this.#news.stop();
     await this.#scope.close();
   }
 
@@ -239,17 +250,6 @@ export class Tenure implements Regime {
   #isMarked(): boolean {
     if (!this.#desk.isListed) return true;
     return this.#desk.own?.annotations[ANNOTATION_STATE] === "draining";
-  }
-
-  /**
-   * A wall clock that is set back and a machine that is suspended before anybody looked would cancel each other out: somebody
-   * looks often enough, whether or not there is work.
-   */
-  async #sampleClocks(signal: AbortSignal): Promise<void> {
-    for (;;) {
-      await sleep(this.#options.clock, SAMPLE_CLOCKS_EVERY_MS, signal);
-      this.#gateClock.latestMs();
-    }
   }
 
   /** A Lease of ours by name that is another coordinator's by its label; asked until there is an answer. */

@@ -43,7 +43,7 @@ export class Gate {
   readonly #clock: GateClock;
   #deadlineMs: number;
   #admission: Admission = "open";
-  #moved: () => void = () => {};
+  readonly #moved: (() => void)[] = [];
 
   constructor(clock: GateClock, deadlineMs: number) {
     this.#clock = clock;
@@ -62,12 +62,12 @@ export class Gate {
   moveTo(deadlineMs: number): void {
     if (deadlineMs === this.#deadlineMs) return;
     this.#deadlineMs = deadlineMs;
-    this.#moved();
+    for (const tell of this.#moved) tell();
   }
 
   /** Calls `moved` after each move of the deadline, for what else hangs on the deadline. */
   whenMoved(moved: () => void): void {
-    this.#moved = moved;
+    this.#moved.push(moved);
   }
 
   /** True while a key may be taken into work now. */

@@ -7,6 +7,15 @@ import { formatMicroTime } from "./record.ts";
 
 /** Something about a Lease that people should find with `kubectl get events`. */
 export interface LeaseEvent {
+  /** Default `Warning`. */
+  readonly type?: "Normal" | "Warning";
+  /** What it is about. Default: the Lease. */
+  readonly regarding?: {
+    readonly apiVersion: string;
+    readonly kind: string;
+    readonly namespace: string;
+    readonly name: string;
+  };
   /** Name of the Lease. */
   readonly lease: string;
   readonly uid: string | undefined;
@@ -30,7 +39,7 @@ export interface LeaseEventsOptions {
 
 const REPORTER = "electorate.dev/coordinator";
 
-/** Warnings as `events.k8s.io/v1`. They are for people: one that cannot be sent is reported, and not sent again. */
+/** What happens to Leases, as `events.k8s.io/v1`. They are for people: one that cannot be sent is reported, and not sent again. */
 export class LeaseEvents {
   readonly #options: LeaseEventsOptions;
 
@@ -57,10 +66,11 @@ const LONGEST_NOTE = 1_000;
 const LONGEST_NAME_HEAD = 230;
 
 function eventObject(event: LeaseEvent, namespace: string, identity: string, wallMs: number): KubernetesObject {
-  const { lease, uid, reason, action, note, once } = event;
+  const { lease, uid, reason, action, note, once, type = "Warning" } = event;
   const head = lease.slice(0, LONGEST_NAME_HEAD).replace(/[-.]+$/, "");
   const tail = createHash("sha256").update(`${reason} ${once}`).digest("hex").slice(0, 16);
-  const regarding = { apiVersion: "coordination.k8s.io/v1", kind: "Lease", namespace, name: lease };
+  const lone = { apiVersion: "coordination.k8s.io/v1", kind: "Lease", namespace, name: lease };
+  const regarding = event.regarding ?? lone;
   return {
     apiVersion: "events.k8s.io/v1",
     kind: "Event",
@@ -68,7 +78,7 @@ function eventObject(event: LeaseEvent, namespace: string, identity: string, wal
     eventTime: formatMicroTime(Math.floor(wallMs * 1000)),
     reportingController: REPORTER,
     reportingInstance: identity.slice(0, LONGEST_INSTANCE),
-    type: "Warning",
+    type,
     reason,
     action,
     note: note.slice(0, LONGEST_NOTE),

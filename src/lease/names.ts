@@ -56,7 +56,7 @@ const LONGEST_NAME = 253;
 const LONGEST_LABEL = 63;
 
 /** True for a name that the API server takes for a Lease. */
-function isSubdomain(name: string): boolean {
+export function isSubdomain(name: string): boolean {
   return name.length <= LONGEST_NAME && SUBDOMAIN.test(name);
 }
 

@@ -1,4 +1,4 @@
-import type { Clock } from "./clock.ts";
+import { type Clock, sleep } from "./clock.ts";
 
 /** Steps are committed this far apart; committing more often would count the wall clock's whole-millisecond ticks twice. */
 const COMMIT_EVERY_MS = 100;
@@ -47,6 +47,19 @@ export class GateClock {
     this.#monotonicMs = monotonicMs;
     this.#wallMs = wallMs;
     return { monotonicStepMs: 0, wallStepMs: 0 };
+  }
+}
+
+const SAMPLE_EVERY_MS = 100;
+
+/**
+ * A wall clock that is set back and a machine that is suspended before anybody looked would cancel each other out: somebody
+ * looks often enough, whether or not there is work. Ends by a rejection when `signal` aborts.
+ */
+export async function sampleClocks(clock: Clock, gateClock: GateClock, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    await sleep(clock, SAMPLE_EVERY_MS, signal);
+    gateClock.latestMs();
   }
 }
 

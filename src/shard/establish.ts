@@ -14,10 +14,24 @@ export interface EstablishOptions
 }
 
 /**
- * Finds every resource and sets its shards up; `scope` ends what they share. An API server that cannot be asked is asked again until `signal` aborts.
+ * Finds every resource and sets its shards up; `undefined` when `signal` aborted first. `scope` ends what they share. An API server that cannot
+ * be asked is asked again.
  * @throws ElectorateError `invalid-configuration` for a resource that does not exist, `lease-name-refused`.
  */
-export async function establish(options: EstablishOptions, scope: Scope, signal: AbortSignal): Promise<ShardSet[]> {
+export async function establish(
+  options: EstablishOptions,
+  scope: Scope,
+  signal: AbortSignal,
+): Promise<ShardSet[] | undefined> {
+  try {
+    return await setUp(options, scope, signal);
+  } catch (error) {
+    if (signal.aborted) return undefined;
+    throw error;
+  }
+}
+
+async function setUp(options: EstablishOptions, scope: Scope, signal: AbortSignal): Promise<ShardSet[]> {
   const finder = createResourceFinder(options.api);
   const found = await Promise.all(
     options.resources.map(async (settings) => ({ settings, resource: await find(settings, options, signal) })),

@@ -1,4 +1,5 @@
 import type { LifeOwner, ShardLife } from "../election/contender.ts";
+import { OverrunGuard } from "../election/overrun-guard.ts";
 import type { Term } from "../election/term.ts";
 import type { ApiResource, KubeApi } from "../kube/api.ts";
 import { resourceName } from "../kube/api.ts";
@@ -43,6 +44,8 @@ interface Work {
   readonly term: Term;
   readonly queue: WorkQueue;
   readonly workers: Workers;
+  /** Every key of the bucket, behind whatever is fresh. */
+  refill(): void;
 }
 
 /**
@@ -53,7 +56,7 @@ export class ShardRunner implements ShardLife {
   readonly shard: Shard;
   readonly #context: RunnerContext;
   readonly #owner: LifeOwner;
-  readonly #watchdog: WatchdogSlot;
+  readonly #overruns: OverrunGuard;
   /** Over all terms: a handler may outlive its own. */
   readonly #keysInWork = new KeysInWork();
   readonly #writes = new WritesInFlight();
@@ -67,12 +70,19 @@ export class ShardRunner implements ShardLife {
   #gate: Term["gate"] | undefined;
   #drainedFromMs: number | undefined;
   #drainTimer: Timer | undefined;
-  #overrunTimer: Timer | undefined;
 
   constructor(shard: Shard, context: RunnerContext, watchdog: WatchdogSlot, owner: LifeOwner) {
     this.shard = shard;
     this.#context = context;
-    this.#watchdog = watchdog;
+    this.#overruns = new OverrunGuard({
+      clock: context.clock,
+      quiesceMs: context.quiesceMs,
+      slot: watchdog,
+      overrun: () => {
+        context.telemetry.meter.increment("electorate_overruns_total", { resource: shard.resource });
+        context.overrun(shard.id, this.keysInWork);
+      },
+    });
     this.#owner = owner;
   }
 
@@ -92,6 +102,11 @@ export class ShardRunner implements ShardLife {
   /** A fresh key of this shard's bucket; of no interest unless this replica leads it. */
   add(key: string): void {
     this.#work?.queue.add(key);
+  }
+
+  /** Looks at every key again, if this replica leads the shard. */
+  resync(): void {
+    this.#work?.refill();
   }
 
   /** Brings the gauges that change with time alone up to date. */
@@ -174,7 +189,6 @@ export class ShardRunner implements ShardLife {
   #start(term: Term): void {
     const { clock, telemetry, source, metrics, resource, workers, queues } = this.#context;
     const { id, leaseName, bucket } = this.shard;
-    // Every key of the bucket, behind whatever is fresh.
     const refill = (): void => {
       for (const key of source.keysOf(bucket)) queue.add(key, "resync");
     };
@@ -198,7 +212,7 @@ export class ShardRunner implements ShardLife {
       refused: () => this.#owner.look(),
       objectOf: (key) => source.objectOf(key),
     });
-    this.#work = { term, queue, workers: run };
+    this.#work = { term, queue, workers: run, refill };
     this.#gate = term.gate;
     term.gate.whenMoved(() => this.#guard());
     this.#guard();
@@ -295,29 +309,10 @@ export class ShardRunner implements ShardLife {
     });
   }
 
-  /** Sets both guards to the moment by which the running work must have ended: validity plus quiesce time. */
+  /** Running work must have ended with the newest term's validity and the quiesce time. */
   #guard(): void {
-    this.#overrunTimer?.cancel();
-    this.#overrunTimer = undefined;
-    const gate = this.#gate;
-    if (gate === undefined || this.#running === 0 || gate.deadlineMs === Number.POSITIVE_INFINITY) {
-      this.#watchdog.disarm();
-      return;
-    }
-    const remainingMs = gate.remainingMs() + this.#context.quiesceMs;
-    this.#watchdog.arm(remainingMs);
-    this.#overrunTimer = this.#context.clock.timer(Math.max(1, remainingMs), () => this.#judge());
-  }
-
-  #judge(): void {
-    const gate = this.#gate;
-    if (gate === undefined || this.#running === 0) return;
-    if (gate.remainingMs() + this.#context.quiesceMs > 0) {
-      this.#guard();
-      return;
-    }
-    this.#context.telemetry.meter.increment("electorate_overruns_total", { resource: this.shard.resource });
-    this.#context.overrun(this.shard.id, this.keysInWork);
+    if (this.#gate === undefined || this.#running === 0) this.#overruns.rest();
+    else this.#overruns.watch(this.#gate);
   }
 
   #say(event: "queue-started" | "queue-stopped", epoch: string, reason: string): void {

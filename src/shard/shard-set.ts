@@ -9,6 +9,8 @@ import { type FeedsOptions, feedsOf } from "../reconcile/feeds.ts";
 import { ReconcileMetrics } from "../reconcile/metrics.ts";
 import type { ResourceFinder } from "../reconcile/resource-finder.ts";
 import { createSource, type Source } from "../reconcile/source.ts";
+import { sleep } from "../runtime/clock.ts";
+import { Scope } from "../runtime/scope.ts";
 import type { Watchdog } from "../runtime/watchdog.ts";
 import { type RunnerContext, ShardRunner } from "./runner.ts";
 
@@ -33,6 +35,7 @@ export class ShardSet {
   readonly shards: readonly Shard[];
   readonly source: Source;
   readonly #context: RunnerContext;
+  readonly #resyncIntervalMs: number | undefined;
   readonly #runners: (ShardRunner | undefined)[] = [];
 
   constructor(options: ShardSetOptions) {
@@ -40,6 +43,7 @@ export class ShardSet {
     const keyMap = createKeyMap(settings.buckets ?? 1);
     this.resource = resourceName(resource);
     this.keyMap = keyMap.id;
+    this.#resyncIntervalMs = settings.resyncIntervalMs;
     this.shards = shardsOf(coordinator, resource, keyMap.count, keyMap.id);
     this.source = createSource({
       resource,
@@ -71,6 +75,24 @@ export class ShardSet {
     return this.#runners.filter((runner) => runner !== undefined);
   }
 
+  /** Follows the resource until `signal` aborts; rejects as {@link Source.run} does. */
+  async run(signal: AbortSignal): Promise<void> {
+    const scope = new Scope(signal);
+    const { clock } = this.#context;
+    const everyMs = this.#resyncIntervalMs;
+    scope.run((ended) => this.source.run(ended));
+    if (everyMs !== undefined) {
+      scope.run(async (ended) => {
+        for (;;) {
+          await sleep(clock, everyMs, ended);
+          for (const runner of this.runners) runner.resync();
+        }
+      });
+    }
+    await scope.ended();
+    await scope.close();
+  }
+
   /** The life of one of these shards; made once for each. */
   lifeOf(shard: Shard, watchdog: Watchdog, owner: LifeOwner): ShardLife {
     const runner = new ShardRunner(shard, this.#context, watchdog.slot(shard.id), owner);
@@ -88,4 +110,10 @@ export class ShardSet {
     meter.set("electorate_shards", labels, this.shards.length);
     meter.set("electorate_shards_owned", labels, this.runners.filter(({ phase }) => phase === "working").length);
   }
+}
+
+/** @throws Error that names the resources whose first list is not complete. */
+export function requireWarm(sets: readonly ShardSet[]): void {
+  const cold = sets.filter(({ source }) => !source.synced).map(({ resource }) => resource);
+  if (cold.length > 0) throw new Error(`first list not complete: ${cold.join(", ")}`);
 }

@@ -5,6 +5,7 @@ import { Campaign } from "../../src/election/campaign.ts";
 import type { LifeOwner, ShardLife } from "../../src/election/contender.ts";
 import { Deaths } from "../../src/election/deaths.ts";
 import { Desk } from "../../src/election/desk.ts";
+import { shardMarks } from "../../src/election/marks.ts";
 import type { Term } from "../../src/election/term.ts";
 import { Upkeep } from "../../src/election/upkeep.ts";
 import type { LeaseEvent } from "../../src/lease/events.ts";
@@ -194,6 +195,7 @@ export class Replica {
       identity: this.identity.text,
       acknowledged,
       shards,
+      marksOf: (shard) => shardMarks(COORDINATOR, shard),
       lifeOf: (_, owner) => {
         const work = new Work(this, owner);
         this.#works.push(work);
