@@ -21,6 +21,7 @@ export default defineConfig({
       project("chart", 5, ["test/chart/**/*.test.ts"], 1),
       // One file at a time: a real API server, its etcd and several replicas fill two cores already.
       project("integration", 6, ["test/integration/**/*.test.ts"], 1),
+      project("cluster", 7, ["test/cluster/**/*.test.ts"], 1),
     ],
     exclude: [...configDefaults.exclude],
     reporters: ["default", "./test/support/totals-reporter.ts"],
