@@ -61,7 +61,7 @@ export function resumed(fresh: Result): Result {
   const peers = { ...old.environment.peers, ...fresh.environment.peers };
   const environment = { ...fresh.environment, peers };
   const identity = (result: Result): string =>
-    JSON.stringify({ ...result, cells: [], environment: { ...result.environment, peers } });
+    JSON.stringify({ ...result, environment: { ...result.environment, peers }, cells: [] });
   if (identity(old) !== identity(fresh)) return fresh;
   return { ...fresh, environment, cells: old.cells.filter(({ failure }) => failure === undefined) };
 }
