@@ -377,8 +377,8 @@ export class BullQueue implements WorkQueue {
   }
 
   #welcome(taker: Taker): void {
-    if (this.#closing.signal.aborted) return taker(undefined);
-    this.#takers.append(taker);
+    if (this.#closing.signal.aborted) taker(undefined);
+    else this.#takers.append(taker);
     this.#pair();
   }
 

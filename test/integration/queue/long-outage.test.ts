@@ -43,7 +43,7 @@ async function outlast(begin: Fault, { onTestFinished }: TestContext): Promise<v
   );
   const { promise, resolve } = Promise.withResolvers<void>();
   hold.until = promise;
-  onTestFinished(resolve);
+  onTestFinished(() => resolve());
   for (const key of keys) queue.add(key);
   queue.addAfter("default/later", 20_000);
   await until("four keys in work", BOUND_MS, () => running.size === 4);
