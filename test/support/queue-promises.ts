@@ -266,6 +266,19 @@ function describeDelays({ open, pass, quiet }: QueueWorld): void {
     expect(await Promise.race([queue.take(), quiet().then(() => NOTHING)])).toBe(NOTHING);
   });
 
+  it("a moment named after another one has passed stands, although the key still waits from that one", async () => {
+    const queue = open(1);
+    queue.add("a");
+    expect(await queue.take()).toBe("a");
+    queue.addAfter("b", 100);
+    await pass(100);
+    queue.addAfter("b", 3_600_000);
+    await settled(queue, { depth: 1, delayed: 1 });
+    queue.done("a");
+    expect(await queue.take()).toBe("b");
+    await settled(queue, { depth: 0, delayed: 1, inWork: 1 });
+  });
+
   it("a delay that ends while its key is in work runs it once more after", async () => {
     const queue = open(2);
     queue.add("a");

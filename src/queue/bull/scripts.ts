@@ -99,11 +99,34 @@ local function undelay(key, token)
   if redis.call('ZREM', later, 't' .. token) == 1 then redis.call('DEL', base .. 't' .. token) end
 end
 
+-- A delay that has ended while nobody was free to take its key: it waits like any other, with the job and the place that Bull has for it.
+local function arrive(key, token, priority, dueMs)
+  redis.call('ZREM', delayed, key)
+  redis.call('HDEL', entries, 'd' .. key)
+  if redis.call('HEXISTS', working, key) == 1 then return enqueue(key, priority) end
+  local entry = redis.call('HGET', entries, 'r' .. key)
+  if entry then
+    local _, known = parts(entry)
+    local isBefore = known == priority and dueMs < tonumber(redis.call('ZSCORE', ready, key))
+    if not isBefore and (known == 'f' or priority == 'r') then return end
+  else
+    added = added + 1
+  end
+  redis.call('ZADD', ready, whole(dueMs), key)
+  redis.call('HSET', entries, 'r' .. key, token .. ':' .. priority .. ':0')
+end
+
 local function delay(key, dueMs, priority, retry)
   local entry = redis.call('HGET', entries, 'd' .. key)
+  local token, knownPriority, knownRetry, knownMs
   if entry then
-    local token, knownPriority, knownRetry = parts(entry)
-    local knownMs = tonumber(redis.call('ZSCORE', delayed, key))
+    token, knownPriority, knownRetry = parts(entry)
+    knownMs = tonumber(redis.call('ZSCORE', delayed, key))
+  end
+  if entry and knownMs <= nowMs then
+    -- Or the moment that is asked for now would be taken for the one that has passed.
+    arrive(key, token, knownPriority, knownMs)
+  elseif entry then
     if knownPriority == 'f' then priority = 'f' end
     if knownRetry == '0' then retry = '0' end
     if knownMs <= dueMs and priority == knownPriority then
