@@ -21,6 +21,8 @@ export default defineConfig({
       project("chart", 5, ["test/chart/**/*.test.ts"], 1),
       // One file at a time: a real API server, its etcd and several replicas fill two cores already.
       project("integration", 6, ["test/integration/**/*.test.ts"], 1),
+      // Fleets of up to ten replicas with a thousand shards, for figures; `npm test` leaves them out.
+      project("scale", 7, ["test/scale/**/*.test.ts"], 1),
     ],
     exclude: [...configDefaults.exclude],
     reporters: ["default", "./test/support/totals-reporter.ts"],

@@ -16,7 +16,7 @@ import { type ContenderName, isPeer, type Setting, setting } from "./arena/setti
 import type { Stage } from "./arena/stage.ts";
 import { overlapsOf, takeOvers } from "./figures/ownership.ts";
 import { quantile } from "./figures/quantiles.ts";
-import { columnsOf, overlapGoals, overlapText, titleOf } from "./report/columns.ts";
+import { columnsOf, highlightOf, overlapGoals, overlapText, titleOf } from "./report/columns.ts";
 import { distribution } from "./report/distribution.ts";
 import { atMost, number, numbers, type Section, table, text } from "./report/section.ts";
 
@@ -127,6 +127,9 @@ function section(answered: readonly Answered<Figures>[]): Section {
       }),
       ...overlapGoals("crash", answered),
     ],
+    highlight: highlightOf("until the last shard of a killed replica is owned again, s", answered, ({ takeOvers }) =>
+      number(quantile(takeOvers, 1) / 1_000),
+    ),
   };
 }
 

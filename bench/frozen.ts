@@ -20,7 +20,7 @@ import { isPeer, type Setting, setting } from "./arena/setting.ts";
 import type { Stage } from "./arena/stage.ts";
 import { overlapsOf } from "./figures/ownership.ts";
 import { workForOthers } from "./figures/sink.ts";
-import { columnsOf, overlapGoals, titleOf } from "./report/columns.ts";
+import { columnsOf, highlightOf, overlapGoals, titleOf } from "./report/columns.ts";
 import { atMost, number, type Section, table, text } from "./report/section.ts";
 
 /** Reconciles are counted for so long after the process was woken; who still works for others then is said to go on. */
@@ -140,13 +140,16 @@ function section(answered: readonly Answered<Figures>[]): Section {
         ),
       ...overlapGoals("frozen", answered),
     ],
+    highlight: highlightOf("reconciles for shards of others in 4 s after a freeze", answered, ({ forOthers }) =>
+      String(forOthers),
+    ),
   };
 }
 
 export const frozen = question({
   name: "frozen",
   settings,
-  seconds: (cell) => 18 + (2 * durationMs(cell.profile.duration) + AFTER_MS) / 1_000,
+  seconds: (cell) => 10 + (2 * durationMs(cell.profile.duration) + AFTER_MS) / 1_000,
   measure,
   figures: figuresSchema,
   section,

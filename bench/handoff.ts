@@ -22,7 +22,7 @@ import type { Stage } from "./arena/stage.ts";
 import { gapsOfStops, overlapsOf } from "./figures/ownership.ts";
 import { summaryOf, toMicroseconds } from "./figures/quantiles.ts";
 import { gapsSinceTold } from "./figures/told.ts";
-import { columnsOf, overlapGoals, overlapText, titleOf } from "./report/columns.ts";
+import { columnsOf, highlightOf, overlapGoals, overlapText, titleOf } from "./report/columns.ts";
 import { distribution } from "./report/distribution.ts";
 import { atMost, numbers, type Section, table, text } from "./report/section.ts";
 
@@ -165,6 +165,10 @@ function section(answered: readonly Answered<Figures>[]): Section {
       }),
       ...overlapGoals("planned handoff", answered),
     ],
+    highlight: highlightOf("a shard without an owner when a replica is stopped, ms p50 / p99", answered, ({ gaps }) => {
+      const summary = summaryOf(gaps);
+      return summary === undefined ? "-" : numbers([summary.p50, summary.p99]);
+    }),
   };
 }
 

@@ -96,7 +96,7 @@ function report(check: boolean): void {
   if (!check) {
     process.stdout.write(
       `written: ${writeReport(QUESTIONS)
-        .map((path) => `bench/${path}`)
+        .map((path) => join("bench", path))
         .join(", ")}\n`,
     );
     return;
@@ -104,7 +104,7 @@ function report(check: boolean): void {
   const stale = staleFiles(QUESTIONS);
   if (stale.length === 0) return;
   refuse(
-    `not what bench/results say: ${stale.map((path) => `bench/${path}`).join(", ")}; write them by npm run bench -- report`,
+    `not what bench/results say: ${stale.map((path) => join("bench", path)).join(", ")}; write them by npm run bench -- report`,
   );
 }
 

@@ -18,7 +18,7 @@ import { type Section, table, text } from "./report/section.ts";
 import { timeline } from "./report/timeline.ts";
 
 /** Calm before the first event and after each. */
-const CALM_MS = 2_500;
+const CALM_MS = 2_000;
 
 const figuresSchema = z.object({
   /** Milliseconds since the picture's left edge. */
@@ -105,7 +105,7 @@ function section(answered: readonly Answered<Story>[]): Section {
 export const picture = question({
   name: "picture",
   settings,
-  seconds: () => 26,
+  seconds: () => 22,
   measure,
   figures: figuresSchema,
   section,

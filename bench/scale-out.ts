@@ -21,7 +21,7 @@ import { fewestMoves, movementSince, overlapsOf } from "./figures/ownership.ts";
 import { summaryOf } from "./figures/quantiles.ts";
 import { columnsOf, overlapGoals, overlapText, titleOf } from "./report/columns.ts";
 import { distribution } from "./report/distribution.ts";
-import { atMost, number, numbers, type Section, table, text } from "./report/section.ts";
+import { atMost, type Highlight, number, numbers, type Section, table, text } from "./report/section.ts";
 
 const figuresSchema = z.object({
   joined: z.number(),
@@ -131,6 +131,18 @@ function goalSeconds({ shards, objects, replicas, latencyMs }: Setting): number 
   return shards === 64 && objects === 1_000 ? 0.3 : shards === 1_000 ? 1 : undefined;
 }
 
+function newcomerHighlight(answered: readonly Answered<Figures>[]): Highlight | undefined {
+  const cell = answered.find(
+    ({ setting: { objects, latencyMs, replicas } }) => objects > 0 && latencyMs === 0 && replicas === 3,
+  );
+  if (cell === undefined) return undefined;
+  const { balancedMs, moves, fewestMoves: fewest } = cell.figures;
+  return {
+    what: "until a newcomer has its share of 1,000 objects in 64 shards, s",
+    figures: [`${number(balancedMs / 1_000)} (${moves} moves, ${fewest} needed)`, "never", "never"],
+  };
+}
+
 function section(answered: readonly Answered<Figures>[]): Section {
   const rows = answered.map(({ setting: cell, figures }) => {
     const [who, , lease] = columnsOf(cell);
@@ -213,6 +225,7 @@ function section(answered: readonly Answered<Figures>[]): Section {
       }),
       ...overlapGoals("scale-out", answered),
     ],
+    highlight: newcomerHighlight(answered),
   };
 }
 

@@ -8,7 +8,7 @@ import type { ApiServer } from "./api-server.ts";
 import { environmentWith, loadAverage } from "./environment.ts";
 import type { Peers } from "./peers.ts";
 import { timeText } from "./progress.ts";
-import { type Cell, finish, keepFailure, type Result, readUnfinished, writeUnfinished } from "./results.ts";
+import { type Cell, finish, keepFailure, type Result, resumed, writeUnfinished } from "./results.ts";
 import { isPeer, type Setting, settingName, settingSchema } from "./setting.ts";
 import { Stage } from "./stage.ts";
 
@@ -73,8 +73,8 @@ export function question<Figures>(definition: Definition<Figures>): Question {
 async function ask<Figures>(definition: Definition<Figures>, session: Session): Promise<void> {
   const { server, peers, set, only } = session;
   const environment = environmentWith(server.name, peers.versions);
-  const head = { question: definition.name, set, environment };
-  const kept = set === "full" ? readUnfinished(head) : [];
+  const fresh: Result = { question: definition.name, set, environment, cells: [] };
+  const { cells: kept, ...head } = set === "full" ? resumed(fresh) : fresh;
   const cells: Cell[] = [];
   for (const [index, setting] of definition.settings(set).entries()) {
     const name = settingName(setting);

@@ -50,13 +50,20 @@ export function readResult(question: string): Result | undefined {
   return existsSync(file) ? parseResult(readFileSync(file, "utf8")) : undefined;
 }
 
-/** What an interrupted run has measured, if this run would measure the same code on the same machine. */
-export function readUnfinished(like: Omit<Result, "cells">): Cell[] {
-  const file = unfinishedFile(like.question);
-  if (!existsSync(file)) return [];
-  const { cells, ...identity } = parseResult(readFileSync(file, "utf8"));
-  const same = JSON.stringify(identity) === JSON.stringify({ ...like });
-  return same ? cells.filter(({ failure }) => failure === undefined) : [];
+/**
+ * This run with what an interrupted one has measured, if both measure the same code on the same machine. Peers need not be the same: a run
+ * builds those that it still needs.
+ */
+export function resumed(fresh: Result): Result {
+  const file = unfinishedFile(fresh.question);
+  if (!existsSync(file)) return fresh;
+  const old = parseResult(readFileSync(file, "utf8"));
+  const peers = { ...old.environment.peers, ...fresh.environment.peers };
+  const environment = { ...fresh.environment, peers };
+  const identity = ({ cells: _, ...rest }: Result): string =>
+    JSON.stringify({ ...rest, environment: { ...rest.environment, peers } });
+  if (identity(old) !== identity(fresh)) return fresh;
+  return { ...fresh, environment, cells: old.cells.filter(({ failure }) => failure === undefined) };
 }
 
 export function writeUnfinished(result: Result): void {

@@ -12,6 +12,8 @@ import { durationMs } from "./profile.ts";
 import type { Setting } from "./setting.ts";
 
 const POLL_MS = 100;
+/** Looking at more shards takes longer, and must not take a larger share of the machine. */
+const POLL_MS_PER_SHARD = 0.25;
 const START_BOUND_MS = 120_000;
 
 export class Stage {
@@ -105,7 +107,7 @@ export class Stage {
       if (performance.now() > deadline) {
         throw new Error(`waited ${boundMs} ms for ${what}; held: ${this.held().join(" ")}\n${this.fleet.report()}`);
       }
-      await delay(POLL_MS);
+      await delay(POLL_MS + this.setting.shards * POLL_MS_PER_SHARD);
     }
   }
 

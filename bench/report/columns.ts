@@ -1,8 +1,8 @@
 /** Words and cells that the tables of several questions share. */
-import { profileName } from "../arena/profile.ts";
+import { profileName, USUAL } from "../arena/profile.ts";
 import { CONTENDER_TITLES, isPeer, type Setting } from "../arena/setting.ts";
 import type { Overlaps } from "../figures/ownership.ts";
-import { atMost, type Goal, number } from "./section.ts";
+import { atMost, type Goal, type Highlight, number } from "./section.ts";
 
 /** Who, how much, under which Lease: the first three cells of a row. */
 export function columnsOf(setting: Setting): [who: string, size: string, lease: string] {
@@ -29,4 +29,25 @@ export function overlapGoals(
   if (ours.length === 0) return [];
   const count = ours.reduce((sum, { figures }) => sum + figures.overlaps.count, 0);
   return [atMost(`${question}: two owners at once, all cells of ours`, 0, count)];
+}
+
+/** What each contender measured in its cell of 16 shards on 3 replicas at the usual Lease; none when ours was not measured. */
+export function highlightOf<Figures>(
+  what: string,
+  answered: readonly { readonly setting: Setting; readonly figures: Figures }[],
+  say: (figures: Figures) => string,
+): Highlight | undefined {
+  const of = (contender: Setting["contender"]): string | undefined => {
+    const cell = answered.find(
+      ({ setting }) =>
+        setting.contender === contender &&
+        setting.shards === 16 &&
+        setting.replicas === 3 &&
+        setting.latencyMs === 0 &&
+        profileName(setting.profile) === profileName(USUAL),
+    );
+    return cell === undefined ? undefined : say(cell.figures);
+  };
+  const ours = of("per-shard");
+  return ours === undefined ? undefined : { what, figures: [ours, of("client-go") ?? "-", of("knative") ?? "-"] };
 }

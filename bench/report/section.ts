@@ -9,6 +9,14 @@ export interface Section {
   readonly parts: readonly Part[];
   /** What this project wants to reach, beside what was measured. */
   readonly goals: readonly Goal[];
+  /** The figure by which the README tells of this question; none when its cells were not measured. */
+  readonly highlight?: Highlight | undefined;
+}
+
+export interface Highlight {
+  readonly what: string;
+  /** By contender; one that has no such operation says so. */
+  readonly figures: readonly [ours: string, clientGo: string, knative: string];
 }
 
 export interface Goal {

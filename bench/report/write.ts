@@ -3,11 +3,14 @@ import { dirname, join } from "node:path";
 import type { Question } from "../arena/question.ts";
 import { readResult } from "../arena/results.ts";
 import { documentOf, sectionText } from "./document.ts";
+import { readmeWith } from "./highlights.ts";
 import { placementSection } from "./placement.ts";
 import { queueSection } from "./queue.ts";
 import { HEAD, TAIL } from "./words.ts";
 
 const BENCH = join(import.meta.dirname, "..");
+/** The project's own, which tells the most telling figures. */
+const README = "../README.md";
 
 /** The report's files, by path below `bench`. */
 function reportFiles(questions: readonly Question[]): ReadonlyMap<string, string> {
@@ -15,7 +18,9 @@ function reportFiles(questions: readonly Question[]): ReadonlyMap<string, string
     const result = readResult(question.name);
     return { question: question.name, result, section: result === undefined ? undefined : question.section(result) };
   });
-  return documentOf(HEAD, chapters, [placementSection(), queueSection(), TAIL].join("\n\n")).files;
+  const { files } = documentOf(HEAD, chapters, [placementSection(), queueSection(), TAIL].join("\n\n"));
+  const sections = chapters.flatMap(({ section }) => (section === undefined ? [] : [section]));
+  return new Map([...files, [README, readmeWith(readFileSync(join(BENCH, README), "utf8"), sections)]]);
 }
 
 /** What was measured, for a terminal. */

@@ -37,6 +37,8 @@ export interface TenureOptions extends Omit<OpenLeaseStoreOptions, "retryPeriodM
   readonly pod: PodPlace | undefined;
   /** For Pods; the coordination traffic's own is for Leases alone. */
   readonly objects: OpenLeaseStoreOptions["transport"];
+  /** Where Events are written: never in front of a renewal. */
+  readonly eventApi: OpenLeaseStoreOptions["api"];
   readonly shards: readonly Shard[];
   readonly lifeOf: LifeOf;
   /** The identity has ended, and the tenure with it. Called once everything is closed. */
@@ -66,7 +68,12 @@ export class Tenure implements Regime {
   constructor(options: TenureOptions) {
     this.#options = options;
     const { identity, clock, timings, shards, lifeOf } = options;
-    const events = new LeaseEvents({ ...options, identity: identity.text, deadlineMs: timings.retryPeriodMs });
+    const events = new LeaseEvents({
+      ...options,
+      api: options.eventApi,
+      identity: identity.text,
+      deadlineMs: timings.retryPeriodMs,
+    });
     this.#news = new TransitionEvents({
       ...options,
       identity: identity.text,

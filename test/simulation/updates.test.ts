@@ -5,8 +5,8 @@ import { rollingUpdate } from "./stories/rolling-update.ts";
 
 it("no rolling update moves a shard twice, or leaves it without an owner for longer than its drain takes, however its Leases are renewed before and after", async () => {
   await expectSound(rollingUpdate, 1, 60);
-}, 600_000);
+}, 1_800_000);
 
 it("no member that comes and goes ten times makes the others thrash", async () => {
   await expectSound(flappingMember, 1, 30);
-}, 600_000);
+}, 1_800_000);

@@ -5,6 +5,7 @@ import { compareCells } from "../../../bench/compare/files.ts";
 import { handoff } from "../../../bench/handoff.ts";
 import { distribution } from "../../../bench/report/distribution.ts";
 import { tableText } from "../../../bench/report/document.ts";
+import { readmeWith } from "../../../bench/report/highlights.ts";
 import { atMost, number } from "../../../bench/report/section.ts";
 import { timeline, unowned } from "../../../bench/report/timeline.ts";
 
@@ -103,5 +104,27 @@ describe("progress", () => {
     expect(bar(0, 4)).toBe(`[${"-".repeat(24)}]`);
     expect(bar(3, 4)).toBe(`[${"#".repeat(18)}${"-".repeat(6)}]`);
     expect([12.1, 90, 600].map(timeText)).toEqual(["13 s", "2 min", "10 min"]);
+  });
+});
+
+describe("the README's figures", () => {
+  const marks = ["<!-- bench: made by `npm run bench -- report` -->", "<!-- bench: end -->"];
+  const section = {
+    title: "gaps",
+    parts: [],
+    goals: [],
+    highlight: { what: "gap", figures: ["1", "2", "3"] as const },
+  };
+
+  it("replace what stands around them, or pile up with each report", () => {
+    const once = readmeWith(`before\n\n${marks.join("\n")}\n\nafter\n`, [section]);
+    expect(readmeWith(once, [section])).toBe(once);
+    expect(once.startsWith("before\n\n")).toBe(true);
+    expect(once.endsWith("\n\nafter\n")).toBe(true);
+    expect(once).toContain("| gap ");
+  });
+
+  it("are lost silently when somebody has removed a mark", () => {
+    expect(() => readmeWith(`before ${marks[0]} after`, [section])).toThrow(/must have the lines/);
   });
 });

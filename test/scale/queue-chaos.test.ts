@@ -1,10 +1,10 @@
 import { closeSync, openSync, readSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { expect, test } from "vitest";
-import { annotate, createObjects } from "../../support/cluster-objects.ts";
-import { integration, say } from "../../support/integration.ts";
-import { RedisServer, requireRedis } from "../../support/redis-server.ts";
-import { parseSinkLine } from "../../support/transitions.ts";
+import { annotate, createObjects } from "../support/cluster-objects.ts";
+import { integration, say } from "../support/integration.ts";
+import { RedisServer, requireRedis } from "../support/redis-server.ts";
+import { parseSinkLine } from "../support/transitions.ts";
 
 /** Replicas as processes, a real API server and a real Redis, all of which die in turn. */
 

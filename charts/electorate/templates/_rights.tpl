@@ -1,0 +1,27 @@
+{{- /*
+The watched kinds as rules, by where they are needed: a JSON map of namespace to rules, with "*" for every namespace. A kind is
+plural[.group][/version]; as kubectl takes it, plural.version.group too.
+*/}}
+{{- define "electorate.kinds" -}}
+{{- $places := dict -}}
+{{- range .Values.resources }}
+{{- $name := regexReplaceAll "/.*$" .resource "" }}
+{{- $plural := regexFind "^[^.]+" $name }}
+{{- $group := regexReplaceAll "^v[1-9][0-9]*((alpha|beta)[1-9][0-9]*)?(\\.|$)" (trimPrefix "." (trimPrefix $plural $name)) "" }}
+{{- $verbs := concat (list "get" "list" "watch") (.verbs | default list) | uniq }}
+{{- $rule := dict "apiGroups" (list $group) "resources" (list $plural) "verbs" $verbs }}
+{{- range .namespaces | default (list "*") }}
+{{- $_ := set $places . (append (get $places . | default list) $rule) }}
+{{- end }}
+{{- end }}
+{{- if .Values.rbac.clusterRules }}
+{{- $_ := set $places "*" (concat (get $places "*" | default list) .Values.rbac.clusterRules) }}
+{{- end }}
+{{- toJson $places }}
+{{- end }}
+
+{{- define "electorate.subjects" -}}
+- kind: ServiceAccount
+  name: {{ include "electorate.serviceAccountName" . }}
+  namespace: {{ .Release.Namespace }}
+{{- end }}

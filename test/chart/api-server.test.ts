@@ -1,0 +1,301 @@
+/** The chart on a real API server: every object is accepted as it is, and what it grants is what the replicas need, no more, no less. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFailed, onTestFinished } from "vitest";
+import { z } from "zod";
+import { createObjects, leasesOf } from "../support/cluster-objects.ts";
+import {
+  type ControlPlane,
+  controlPlaneMissing,
+  requireControlPlane,
+  startControlPlane,
+} from "../support/control-plane.ts";
+import { leasesPath } from "../support/lease-history.ts";
+import { Fleet, type ReplicaProcess, SHORT_LEASE, SHORT_LEASE_MS } from "../support/replica-process.ts";
+import { requireTools, runTool } from "../support/tools.ts";
+import { ownersOf } from "../support/transitions.ts";
+import { until } from "../support/waiting.ts";
+import { createCustomKinds, FULL_NAME, Release } from "./release.ts";
+import { caseNames, caseValues, LEAST_VALUES, template } from "./rendering.ts";
+
+const BOUND_MS = 30_000;
+const RESTRICTED = {
+  "pod-security.kubernetes.io/enforce": "restricted",
+  "pod-security.kubernetes.io/warn": "restricted",
+};
+
+let plane: ControlPlane;
+beforeAll(async () => {
+  if (controlPlaneMissing() !== undefined) return;
+  plane = await startControlPlane();
+  await createCustomKinds(plane, readFileSync(join(import.meta.dirname, "custom-kinds.yaml"), "utf8"));
+});
+afterAll(() => plane?.stop());
+beforeEach((context) => {
+  requireControlPlane(context);
+  requireTools(context, "helm");
+});
+
+async function namespace(name: string): Promise<void> {
+  await plane.must("POST", "/api/v1/namespaces", { metadata: { name, labels: RESTRICTED } }, [409]);
+}
+
+describe.each(caseNames())("the API server, given the values of %s", (name) => {
+  it("refuses an object, drops a field of one, or warns of one", async () => {
+    for (const needed of ["web", "other", "coordination"]) await namespace(needed);
+    const { stdout } = await template(caseValues(name));
+    const apply = ["apply", "--server-side", "--dry-run=server", "--validate=strict", "-f", "-"];
+    const { code, stderr } = await runTool("kubectl", apply, { KUBECONFIG: plane.kubeconfigPath }, stdout);
+    // What a case adds to the pods by its own values may be laxer than what the chart asks for.
+    const own = name === "knobs" ? stderr.replace(/^Warning: would violate PodSecurity.*\n/m, "") : stderr;
+    expect({ code, stderr: own }).toEqual({ code: 0, stderr: "" });
+  });
+});
+
+const rulesSchema = z.object({
+  status: z.object({
+    resourceRules: z.array(
+      z.object({
+        apiGroups: z.array(z.string()),
+        resources: z.array(z.string()),
+        verbs: z.array(z.string()),
+        resourceNames: z.array(z.string()).optional(),
+      }),
+    ),
+  }),
+});
+
+/** `verb resource.group` of all that a token may do in a namespace, without what everybody may. */
+async function rights(token: string, within: string): Promise<readonly string[]> {
+  const path = "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews";
+  const { text } = await plane.call("POST", path, { spec: { namespace: within } }, token);
+  const { resourceRules } = rulesSchema.parse(JSON.parse(text)).status;
+  return resourceRules
+    .flatMap(({ apiGroups, resources, verbs, resourceNames = [""] }) =>
+      apiGroups.flatMap((group) =>
+        resources.flatMap((resource) =>
+          verbs.flatMap((verb) =>
+            resourceNames.map((one) => [verb, group === "" ? resource : `${resource}.${group}`, one].join(" ").trim()),
+          ),
+        ),
+      ),
+    )
+    .filter((right) => !right.includes("selfsubject"))
+    .toSorted();
+}
+
+const every = (verbs: string, resource: string): string[] => verbs.split(" ").map((verb) => `${verb} ${resource}`);
+const COORDINATION = [
+  ...every("get list watch create update patch delete", "leases.coordination.k8s.io"),
+  "create events.events.k8s.io",
+];
+
+describe("the service account", () => {
+  it.each<readonly [string, object, Readonly<Record<string, readonly string[]>>]>([
+    [
+      "everywhere by default",
+      {},
+      {
+        home: [...COORDINATION, ...every("get list watch", "configmaps")],
+        away: every("get list watch", "configmaps"),
+      },
+    ],
+    [
+      "in the namespaces that a resource names",
+      {
+        resources: [
+          { resource: "configmaps", namespaces: ["away"], verbs: ["patch", "delete"] },
+          { resource: "deployments.v1.apps", namespaces: ["away", "home"] },
+        ],
+      },
+      {
+        home: [...COORDINATION, ...every("get list watch", "deployments.apps")],
+        away: [...every("get list watch patch delete", "configmaps"), ...every("get list watch", "deployments.apps")],
+      },
+    ],
+    [
+      "where the Leases are elsewhere, with proof of death and rules of its own",
+      {
+        lease: { namespace: "away", proofOfDeath: true },
+        rbac: {
+          rules: [{ apiGroups: [""], resources: ["secrets"], resourceNames: ["shop"], verbs: ["get"] }],
+          clusterRules: [{ apiGroups: [""], resources: ["nodes"], verbs: ["get"] }],
+        },
+      },
+      {
+        home: ["get nodes", "get pods", "watch pods", "get secrets shop", ...every("get list watch", "configmaps")],
+        away: [...COORDINATION, "get nodes", ...every("get list watch", "configmaps")],
+      },
+    ],
+    [
+      "without any election",
+      { leaderElection: "none" },
+      { home: every("get list watch", "configmaps"), away: every("get list watch", "configmaps") },
+    ],
+  ])("may do more, or less, than it needs: %s", async (_, values, wanted) => {
+    await namespace("home");
+    await namespace("away");
+    const release = new Release(plane, "home");
+    const installed = await release.install({ ...LEAST_VALUES, ...values });
+    expect(installed).toMatchObject({ code: 0 });
+    onTestFinished(async () => {
+      await release.helm(["uninstall", "shop"]);
+      await plane.must("DELETE", `/api/v1/namespaces/home/pods/shop-0`);
+    });
+    const { token } = await release.kubeconfigOf("shop-0");
+    for (const [within, expected] of Object.entries(wanted)) {
+      const allowed = await until(
+        `the rights of ${within}`,
+        BOUND_MS,
+        async () => {
+          const found = await rights(token, within);
+          return JSON.stringify(found) === JSON.stringify([...expected].sort()) ? found : undefined;
+        },
+        () => `wanted ${[...expected].sort().join(", ")}`,
+      );
+      expect(allowed).toEqual([...expected].sort());
+    }
+  });
+});
+
+const GREETER = `
+export async function reconcile(request, { object, client }) {
+  if (object === undefined || object.metadata.annotations?.greeted === "yes") return;
+  await client.patch(request, { metadata: { annotations: { greeted: "yes" } } }, { of: object });
+}
+`;
+
+describe.each(["per-shard", "per-member"])(
+  "replicas with the chart's rights alone, behind its admission policy, %s",
+  (renewal) => {
+    it("cannot take, work on, hand over, fence or leave a shard", async () => {
+      const within = `fleet-${renewal}`;
+      await namespace(within);
+      const release = new Release(plane, within);
+      const values = {
+        handlers: GREETER,
+        resources: [
+          {
+            resource: "configmaps",
+            namespaces: [within],
+            buckets: 4,
+            verbs: ["patch"],
+            fieldSelector: "metadata.name!=shop-electorate",
+          },
+        ],
+        lease: { ...SHORT_LEASE, renewal },
+        drainTimeout: "3s",
+        shutdownTimeout: "6s",
+        admissionPolicy: { enabled: true },
+      };
+      expect(await release.install(values)).toMatchObject({ code: 0 });
+      const fleet = new Fleet();
+      onTestFailed(() => void process.stdout.write(`${fleet.report()}\n`));
+      onTestFinished(() => fleet.close());
+      for (const [file, text] of Object.entries(await release.files())) fleet.write(file, text);
+      const start = async (name: string): Promise<ReplicaProcess> => {
+        const { kubeconfigPath } = await release.kubeconfigOf(name);
+        const config = join(fleet.folder, "electorate.yaml");
+        const own = ["--identity", name, "--http-address", "127.0.0.1:0"];
+        return fleet.startRaw(name, ["run", "--config", config, "--kubeconfig", kubeconfigPath, ...own]);
+      };
+      const ownedBy = (...names: readonly string[]): Promise<true> =>
+        until(`all shards owned by ${names.join(" and ")}`, BOUND_MS + 2 * SHORT_LEASE_MS, () => {
+          const owners = [...ownersOf(fleet.transitions(), fleet.deaths()).values()].map(({ replica }) => replica);
+          return owners.length === 4 &&
+            names.every((name) => owners.includes(name)) &&
+            owners.every((name) => names.includes(name))
+            ? true
+            : undefined;
+        });
+
+      const one = await start("shop-one");
+      await ownedBy("shop-one");
+      const two = await start("shop-two");
+      await ownedBy("shop-one", "shop-two");
+      await createObjects(plane, within, "configmaps", 20);
+      await until("every object is greeted", BOUND_MS, async () => {
+        const text = await plane.must("GET", `/api/v1/namespaces/${within}/configmaps`);
+        return (text.match(/"greeted":"yes"/g) ?? []).length === 20;
+      });
+      one.stop();
+      await ownedBy("shop-two");
+      expect((await one.exited).code).toBe(0);
+      const three = await start("shop-three");
+      await ownedBy("shop-two", "shop-three");
+      two.kill();
+      await ownedBy("shop-three");
+      three.stop();
+      expect((await three.exited).code).toBe(0);
+      const refused = fleet.replicas.flatMap(({ lines }) =>
+        lines.filter((line) => /forbidden|denied/i.test(JSON.stringify(line))),
+      );
+      expect(refused).toEqual([]);
+      expect(await release.helm(["uninstall", "shop"])).toMatchObject({ code: 0 });
+      const left = await leasesOf(plane, within);
+      // The Leases of the shards, for a successor, and what a killed member left.
+      const holders = left.map(({ metadata, spec }) => [
+        metadata.labels?.["electorate.dev/role"],
+        spec?.holderIdentity ?? "",
+      ]);
+      expect(holders.filter(([role]) => role === "shard")).toEqual(Array(4).fill(["shard", ""]));
+      expect(holders.filter(([role, holder = ""]) => role !== "shard" && !holder.startsWith("shop-two"))).toEqual(
+        renewal === "per-member" ? [["member", ""]] : [],
+      );
+    });
+  },
+);
+
+describe("the admission policy", () => {
+  it("lets anybody but the holder, the taker and the giver write a Lease's spec, or keeps people from asking", async () => {
+    const within = "guarded";
+    await namespace(within);
+    const release = new Release(plane, within);
+    expect(await release.install({ ...LEAST_VALUES, admissionPolicy: { enabled: true } })).toMatchObject({ code: 0 });
+    const { token: a } = await release.kubeconfigOf("shop-a");
+    const { token: b } = await release.kubeconfigOf("shop-b");
+    const person = undefined;
+    const lease = `${FULL_NAME}-configmaps-00`;
+    const member = `${FULL_NAME}-member-b`;
+    const labels = { "electorate.dev/coordinator": FULL_NAME };
+
+    const create = async (by: string | undefined, name: string, holder?: string, role = "shard"): Promise<number> => {
+      const spec = holder === undefined ? {} : { spec: { holderIdentity: holder, leaseDurationSeconds: 15 } };
+      const metadata = { name, labels: { ...labels, "electorate.dev/role": role } };
+      return (await plane.call("POST", leasesPath(within), { metadata, ...spec }, by)).status;
+    };
+    const write = async (by: string | undefined, name: string, holder: string, annotations = {}): Promise<number> => {
+      const read: unknown = JSON.parse(await plane.must("GET", leasesPath(within, name)));
+      const { metadata, spec } = z.object({ metadata: z.looseObject({}), spec: z.looseObject({}) }).parse(read);
+      const body = { metadata: { ...metadata, annotations }, spec: { ...spec, holderIdentity: holder } };
+      return (await plane.call("PUT", leasesPath(within, name), body, by)).status;
+    };
+    const remove = async (by: string | undefined, name: string): Promise<number> =>
+      (await plane.call("DELETE", leasesPath(within, name), undefined, by)).status;
+
+    await until("the policy is obeyed", BOUND_MS, async () => {
+      const name = `${FULL_NAME}-probe`;
+      const status = await create(person, name, "somebody");
+      if (status === 201) await remove(person, name);
+      return status === 422 ? true : undefined;
+    });
+    const DENIED = 422;
+    expect(await create(a, lease, "shop-a_1")).toBe(201);
+    expect(await create(a, "elsewhere", "shop-a_1")).toBe(DENIED);
+    expect(await create(person, `${FULL_NAME}-configmaps-01`)).toBe(201);
+    expect(await write(person, lease, "person_1")).toBe(DENIED);
+    expect(await write(person, lease, "shop-a_1", { "electorate.dev/pin": "shop-b" })).toBe(200);
+    expect(await write(b, lease, "shop-c_1")).toBe(DENIED);
+    expect(await write(a, lease, "shop-b_1")).toBe(200);
+    expect(await write(a, lease, "")).toBe(DENIED);
+    expect(await write(a, lease, "shop-a_1")).toBe(200);
+    expect(await create(b, member, "shop-b_1", "member")).toBe(201);
+    expect(await write(a, member, "")).toBe(DENIED);
+    expect(await write(a, member, "", { "electorate.dev/fence": "shop-b_1;1" })).toBe(200);
+    expect((await plane.call("POST", leasesPath(within), { metadata: { name: "elsewhere" } })).status).toBe(201);
+    expect(await write(a, "elsewhere", "shop-a_1")).toBe(DENIED);
+    expect(await remove(a, "elsewhere")).toBe(DENIED);
+    expect(await remove(a, member)).toBe(200);
+    expect(await remove(person, lease)).toBe(200);
+  });
+});
