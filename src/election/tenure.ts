@@ -68,12 +68,7 @@ export class Tenure implements Regime {
   constructor(options: TenureOptions) {
     this.#options = options;
     const { identity, clock, timings, shards, lifeOf } = options;
-    const events = new LeaseEvents({
-      ...options,
-      api: options.eventApi,
-      identity: identity.text,
-      deadlineMs: timings.retryPeriodMs,
-    });
+    const events = eventsOf(options);
     this.#news = new TransitionEvents({
       ...options,
       identity: identity.text,
@@ -274,4 +269,8 @@ export class Tenure implements Regime {
       await sleep(clock, timings.retryPeriodMs, signal);
     }
   }
+}
+
+function eventsOf({ eventApi: api, identity, timings, ...options }: TenureOptions): LeaseEvents {
+  return new LeaseEvents({ ...options, api, identity: identity.text, deadlineMs: timings.retryPeriodMs });
 }
