@@ -23,6 +23,8 @@ export default defineConfig({
       project("integration", 6, ["test/integration/**/*.test.ts"], 1),
       // Fleets of up to ten replicas with a thousand shards, for figures; `npm test` leaves them out.
       project("scale", 7, ["test/scale/**/*.test.ts"], 1),
+      // A real node with a kubelet, on which the image is built and the chart deployed; by `npm run test:cluster` too.
+      project("cluster", 8, ["test/cluster/**/*.test.ts"], 1),
     ],
     exclude: [...configDefaults.exclude],
     reporters: ["default", "./test/support/totals-reporter.ts"],

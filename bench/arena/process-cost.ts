@@ -45,6 +45,12 @@ function linkOf(path: string): string {
   }
 }
 
+/** A metric without labels; not a number when it is missing. */
+export function gaugeOf(metrics: string, name: string): number {
+  const line = metrics.split("\n").find((text) => text.startsWith(`${name} `));
+  return line === undefined ? Number.NaN : Number(line.slice(name.length + 1));
+}
+
 /** The metrics that a replica of ours serves, in Prometheus' text format. */
 export async function metricsOf({ name, address }: ReplicaProcess): Promise<string> {
   if (address === undefined) throw new Error(`${name} serves no metrics`);

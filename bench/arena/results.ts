@@ -60,8 +60,8 @@ export function resumed(fresh: Result): Result {
   const old = parseResult(readFileSync(file, "utf8"));
   const peers = { ...old.environment.peers, ...fresh.environment.peers };
   const environment = { ...fresh.environment, peers };
-  const identity = ({ cells: _, ...rest }: Result): string =>
-    JSON.stringify({ ...rest, environment: { ...rest.environment, peers } });
+  const identity = (result: Result): string =>
+    JSON.stringify({ ...result, environment: { ...result.environment, peers }, cells: [] });
   if (identity(old) !== identity(fresh)) return fresh;
   return { ...fresh, environment, cells: old.cells.filter(({ failure }) => failure === undefined) };
 }

@@ -8,6 +8,7 @@ How long does a shard have no owner, and what does it cost to know? \`npm run be
 incumbents beside us in the same run on the same API server; \`npm run bench -- <question>\` measures one, \`--full\` all of its cells (it goes on where it was
 interrupted), \`--only <text>\` those whose names contain the text, and \`npm run bench -- compare <A> <B>\` prints the ratios of two result files.
 With \`KUBEBUILDER_ASSETS\` the API server is a real kube-apiserver with etcd, else the embedded one. Peers are built from \`bench/peers\` where Go is installed.
+Knative's shards are buckets of kinds with eight each, because it allows ten; so there is no cell of it with 256.
 
 Every replica is a process. Gaps and overlaps are computed from the monotonic clock of the machine, which all of them write into their logs. Quantiles are by nearest rank.
 Speed is measured here and never asserted in a test. Compare ratios, not absolutes: the machine and its noise are in every number.`;

@@ -1,7 +1,7 @@
 /** Programs that tests use and npm does not bring: found beside the control plane's binaries, else on the path. */
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
-import { delimiter, join } from "node:path";
+import { delimiter, isAbsolute, join } from "node:path";
 
 const ORIGINS: Readonly<Record<string, string>> = {
   helm: "Helm 4",
@@ -13,11 +13,10 @@ function folders(): readonly string[] {
   return [process.env["KUBEBUILDER_ASSETS"] ?? "", ...(process.env["PATH"] ?? "").split(delimiter)].filter(Boolean);
 }
 
-/** Where a program is, or undefined. */
+/** Where a program is, by its name or by its whole path; undefined when it is not there. */
 export function toolPath(name: string): string | undefined {
-  return folders()
-    .map((folder) => join(folder, name))
-    .find((path) => existsSync(path));
+  const places = isAbsolute(name) ? [name] : folders().map((folder) => join(folder, name));
+  return places.find((path) => existsSync(path));
 }
 
 /** Skips the test with a reason where a program is missing; fails instead if `ELECTORATE_REQUIRE_API_SERVER=1`. */

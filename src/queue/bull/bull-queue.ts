@@ -280,9 +280,11 @@ export class BullQueue implements WorkQueue {
     this.#idle?.wake();
   }
 
-  /** Keys wait, somebody wants them, and Bull brings none: it has lost their jobs (evicted, perhaps). */
+  /** Keys wait or are overdue, somebody wants them, and Bull brings none: it has lost their jobs (evicted, perhaps). */
   async #look(): Promise<void> {
-    const stuck = !this.#moved && this.#takers.first !== undefined && (this.#known?.ready ?? 0) > 0;
+    const { ready = 0, dueMs = Number.POSITIVE_INFINITY } = this.#known ?? {};
+    const waits = ready > 0 || dueMs + CHECK_MS < this.#options.clock.wallMs();
+    const stuck = waits && !this.#moved && this.#takers.first !== undefined;
     this.#moved = false;
     if (stuck) await this.#sweep("all");
   }
@@ -301,7 +303,7 @@ export class BullQueue implements WorkQueue {
     return tokens.length === 0 ? Promise.resolve() : answered(clock, engine.ask(tokens, clock.wallMs()));
   }
 
-  /** Takes in an answer of the registered epoch; throws for any other. A claim's says nothing of the oldest key. */
+  /** Takes in an answer of the registered epoch; throws for any other. A claim's says nothing of moments. */
   #believe(answer: Answer, claimed = false): Answer {
     const { term, metrics } = this.#options;
     if (answer.status === "stale") {
@@ -313,7 +315,8 @@ export class BullQueue implements WorkQueue {
     }
     if (answer.status === "lost")
       throw new ElectorateError("server-error", `Redis has lost the state of shard ${term.shard}; it is built anew`);
-    this.#known = { ...answer, oldestMs: claimed ? this.#known?.oldestMs : answer.oldestMs };
+    const { oldestMs, dueMs } = (claimed ? this.#known : undefined) ?? answer;
+    this.#known = { ...answer, oldestMs, dueMs };
     if (answer.added > 0) metrics.added(answer.added);
     if (!this.#closing.signal.aborted) metrics.showDepth(answer.ready);
     return answer;
@@ -374,11 +377,8 @@ export class BullQueue implements WorkQueue {
   }
 
   #welcome(taker: Taker): void {
-    if (this.#closing.signal.aborted) {
-      taker(undefined);
-      return;
-    }
-    this.#takers.append(taker);
+    if (this.#closing.signal.aborted) taker(undefined);
+    else this.#takers.append(taker);
     this.#pair();
   }
 

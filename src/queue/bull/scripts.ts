@@ -38,7 +38,8 @@ local function answer(status, registered, verdict, sinceMs)
   local isReady, isDelayed, isWorking = redis.call('ZCARD', ready), redis.call('ZCARD', delayed), redis.call('HLEN', working)
   if status == 'ok' then redis.call('HSET', meta, 'ready', isReady, 'delayed', isDelayed, 'working', isWorking) end
   local oldest = redis.call('ZRANGE', ready, 0, 0, 'WITHSCORES')[2] or ''
-  local reply = { status, registered, verdict or '', sinceMs or '', tostring(isReady), tostring(isDelayed), oldest, tostring(added) }
+  local due = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')[2] or ''
+  local reply = { status, registered, verdict or '', sinceMs or '', tostring(isReady), tostring(isDelayed), oldest, due, tostring(added) }
   for _, field in ipairs(tokens) do reply[#reply + 1] = field end
   return reply
 end
@@ -216,7 +217,7 @@ local known = redis.call('HMGET', meta, 'epoch', 'ready', 'delayed', 'working')
 local registered = known[1] or ''
 if registered ~= epoch then
   local isNewer = #registered > #epoch or (#registered == #epoch and registered > epoch)
-  return { isNewer and 'stale' or 'lost', registered, '', '', '0', '0', '', '0' }
+  return { isNewer and 'stale' or 'lost', registered, '', '', '0', '0', '', '', '0' }
 end
 local counts = { ready = tonumber(known[2]), delayed = tonumber(known[3]), working = tonumber(known[4]) }
 local left = {}
@@ -260,7 +261,7 @@ if verdict == 'run' then
   counts.working = counts.working + redis.call('HSET', working, key, token .. ':')
 end
 redis.call('HSET', meta, 'ready', counts.ready, 'delayed', counts.delayed, 'working', counts.working)
-local reply = { 'ok', registered, verdict, sinceMs, tostring(counts.ready), tostring(counts.delayed), '', tostring(added) }
+local reply = { 'ok', registered, verdict, sinceMs, tostring(counts.ready), tostring(counts.delayed), '', '', tostring(added) }
 for _, at in ipairs(left) do
   reply[#reply + 1] = ARGV[at + 1]
   reply[#reply + 1] = ARGV[at]

@@ -30,6 +30,8 @@ export interface Answer {
   readonly delayed: number;
   /** Unix ms since which the oldest ready key waits. */
   readonly oldestMs: number | undefined;
+  /** Unix ms at which the next delay ends, or should have. */
+  readonly dueMs: number | undefined;
   /** Adds that did not merge into an earlier one. */
   readonly added: number;
   /** Jobs that Bull must be given now. */
@@ -157,19 +159,19 @@ function argumentsOf(operation: Operation): readonly string[] {
 }
 
 function answerOf(reply: unknown): Answer {
-  if (!Array.isArray(reply) || reply.length < 8)
+  if (!Array.isArray(reply) || reply.length < 9)
     throw new ElectorateError(
       "malformed-answer",
       "Redis answered a script of the queue with something else than asked for",
     );
-  const [status, registered = "", verdict = "", since = "", ready, delayed, oldest = "", added, ...rest] =
+  const [status, registered = "", verdict = "", since = "", ready, delayed, oldest = "", due = "", added, ...rest] =
     reply.map(String);
   if (status !== "ok" && status !== "stale" && status !== "lost")
     throw new ElectorateError("malformed-answer", `Redis answered a script of the queue with the status ${status}`);
   const tokens: Token[] = [];
   for (let at = 0; at + 3 < rest.length; at += 4) {
-    const [token = "", key = "", letter, due = ""] = rest.slice(at, at + 4);
-    tokens.push({ token, key, priority: letter === "f" ? "fresh" : "resync", dueMs: momentOf(due) });
+    const [token = "", key = "", letter, moment = ""] = rest.slice(at, at + 4);
+    tokens.push({ token, key, priority: letter === "f" ? "fresh" : "resync", dueMs: momentOf(moment) });
   }
   return {
     status,
@@ -179,6 +181,7 @@ function answerOf(reply: unknown): Answer {
     ready: Number(ready),
     delayed: Number(delayed),
     oldestMs: momentOf(oldest),
+    dueMs: momentOf(due),
     added: Number(added),
     tokens,
   };

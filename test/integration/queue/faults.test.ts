@@ -1,8 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { WorkQueue } from "../../../src/queue/work-queue.ts";
-import { RedisReplica, workOn } from "../../support/redis-queues.ts";
 import { RedisServer, type RedisServerOptions, requireRedis } from "../../support/redis-server.ts";
+import { workedShard } from "../../support/redis-shard.ts";
 import { until } from "../../support/waiting.ts";
 
 const BOUND_MS = 30_000;
@@ -26,46 +25,7 @@ describe("a Redis that fails", () => {
     return server;
   }
 
-  /** A shard whose source knows `keys`, and what was done with them. */
-  async function shard(server: RedisServer) {
-    const replica = await RedisReplica.connect({ addresses: [server.address] });
-    ended.push(() => replica.queues.close());
-    const runs = new Map<string, number>();
-    const running = new Set<string>();
-    const doubles: string[] = [];
-    const hold = { until: Promise.resolve() };
-    const refill = (): void => {
-      for (const key of keys) queue.add(key, "resync");
-    };
-    const queue: WorkQueue = replica.open("100", { workers: 4, refill });
-    const done = workOn(queue, 4, async (key) => {
-      if (running.has(key)) doubles.push(key);
-      running.add(key);
-      await hold.until;
-      running.delete(key);
-      runs.set(key, (runs.get(key) ?? 0) + 1);
-    });
-    ended.push(async () => {
-      queue.close();
-      await done;
-    });
-    const ran = (key: string, times = 1): Promise<unknown> =>
-      until(
-        `${key} to run ${times} times`,
-        BOUND_MS,
-        () => (runs.get(key) ?? 0) >= times,
-        () => replica.lines.join("\n"),
-      );
-    const troubled = (): Promise<unknown> => until("trouble", BOUND_MS, () => replica.queues.problem !== undefined);
-    const well = (): Promise<unknown> =>
-      until(
-        "an end of the trouble",
-        BOUND_MS,
-        () => replica.queues.problem === undefined,
-        () => replica.lines.join("\n"),
-      );
-    return { replica, queue, runs, running, doubles, hold, ran, troubled, well };
-  }
+  const shard = (server: RedisServer) => workedShard(server, keys, (end) => void ended.push(end));
 
   const available = "electorate_queue_available{shard=configmaps-00}";
 
@@ -140,6 +100,52 @@ describe("a Redis that fails", () => {
     await ran("default/new");
     for (const key of keys) await ran(key);
     await well();
+  });
+
+  it("evicts the jobs of delays, and their keys never come due", async () => {
+    const server = await redis();
+    const { queue, runs, ran } = await shard(server);
+    for (const key of ["default/later", "default/soon"]) queue.addAfter(key, 2_000);
+    await until("the delays", BOUND_MS, () => queue.statistics.delayed === 2);
+    const client = server.client();
+    expect(await client.del(...(await client.keys("*}:delayed")))).toBe(1);
+    await ran("default/later");
+    await ran("default/soon");
+    expect([...runs.values()]).toEqual([1, 1]);
+  });
+
+  it("evicts by its own policy whatever others push out, time and again", async () => {
+    const server = await redis({ settings: ["--maxmemory-policy", "allkeys-lru"] });
+    const { queue, doubles, running, hold, runs, ran, well } = await shard(server);
+    const client = server.client();
+    const ours = async (): Promise<string[]> => client.keys("electorate:*");
+    const memory = async (): Promise<number> => Number(/used_memory:(\d+)/.exec(await client.info("memory"))?.[1]);
+    for (let round = 1; round <= 3; round++) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      hold.until = promise;
+      for (const key of keys) queue.add(key);
+      queue.addAfter("default/k7", 2_000);
+      await until("work, and what waits behind it", BOUND_MS, () => {
+        const { inWork, depth, delayed } = queue.statistics;
+        return inWork === 4 && depth >= keys.length - 4 && delayed === 1;
+      });
+      const before = await ours();
+      await client.config("SET", "maxmemory", (await memory()) + 200_000);
+      let strange = 0;
+      await until("some of ours to be evicted", BOUND_MS, async () => {
+        await client.set(`somebody-else:${round}:${strange++}`, "x".repeat(10_000));
+        const left = new Set(await ours());
+        return before.filter((key) => !left.has(key)).length >= 5;
+      });
+      expect(running.size).toBe(4);
+      const ranBefore = new Map(runs);
+      resolve();
+      for (const key of keys) await ran(key, (ranBefore.get(key) ?? 0) + 1);
+      await well();
+      await until("nothing to wait", BOUND_MS, () => queue.statistics.depth + queue.statistics.inWork === 0);
+      await client.config("SET", "maxmemory", 0);
+    }
+    expect(doubles).toEqual([]);
   });
 
   it("stops answering for longer than a command may take", async () => {
