@@ -116,7 +116,8 @@ class Replica implements Coordinator {
     const { coordination: transport, objects } = connection;
     const api = new KubeClient(transport, this.#own);
     const work = { settings: this.#settings, sets: this.#sets, parts: this.#parts, overrun: this.#overrun };
-    const about = { ...work, identity: this.#identity, namespace, address, transport, objects, api };
+    const eventApi = new KubeClient(objects, this.#own);
+    const about = { ...work, identity: this.#identity, namespace, address, transport, objects, api, eventApi };
     this.#regime = await beginRegime({ ...this.#own, ...this.#settings, ...about }, scope);
     this.#phase = "running";
     return this.#regime;

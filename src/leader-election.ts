@@ -174,7 +174,7 @@ export class LeaderElector {
       ...this.#settings,
       name,
       namespace,
-      api,
+      eventApi: new KubeClient(connection.objects, this.#own),
       identity: this.identity,
       gateClock: new GateClock(clock),
       locks: openLocks({ ...where, kind: lock }),

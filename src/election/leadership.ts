@@ -33,8 +33,8 @@ export interface LeadershipOptions {
   readonly gateClock: GateClock;
   readonly telemetry: Telemetry;
   readonly trouble: TroubleLog;
-  /** Where people look for what happened. */
-  readonly api: LeaseEventsOptions["api"];
+  /** Where Events are written: never in front of a renewal. */
+  readonly eventApi: LeaseEventsOptions["api"];
 }
 
 /** What is done for the leader now: nothing, its work, or the end of it. */
@@ -64,7 +64,7 @@ export class Leadership {
   constructor({ telemetry, ...given }: LeadershipOptions) {
     const { identity, timings, locks } = given;
     const last = locks.at(-1);
-    const events = new LeaseEvents({ ...given, deadlineMs: timings.retryPeriodMs });
+    const events = new LeaseEvents({ ...given, api: given.eventApi, deadlineMs: timings.retryPeriodMs });
     this.#events = new TransitionEvents({
       ...given,
       identity,

@@ -37,6 +37,8 @@ export interface TenureOptions extends Omit<OpenLeaseStoreOptions, "retryPeriodM
   readonly pod: PodPlace | undefined;
   /** For Pods; the coordination traffic's own is for Leases alone. */
   readonly objects: OpenLeaseStoreOptions["transport"];
+  /** Where Events are written: never in front of a renewal. */
+  readonly eventApi: OpenLeaseStoreOptions["api"];
   readonly shards: readonly Shard[];
   readonly lifeOf: LifeOf;
   /** The identity has ended, and the tenure with it. Called once everything is closed. */
@@ -66,7 +68,7 @@ export class Tenure implements Regime {
   constructor(options: TenureOptions) {
     this.#options = options;
     const { identity, clock, timings, shards, lifeOf } = options;
-    const events = new LeaseEvents({ ...options, identity: identity.text, deadlineMs: timings.retryPeriodMs });
+    const events = eventsOf(options);
     this.#news = new TransitionEvents({
       ...options,
       identity: identity.text,
@@ -267,4 +269,8 @@ export class Tenure implements Regime {
       await sleep(clock, timings.retryPeriodMs, signal);
     }
   }
+}
+
+function eventsOf({ eventApi: api, identity, timings, ...options }: TenureOptions): LeaseEvents {
+  return new LeaseEvents({ ...options, api, identity: identity.text, deadlineMs: timings.retryPeriodMs });
 }

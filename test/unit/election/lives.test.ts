@@ -87,6 +87,7 @@ class World {
       pod: undefined,
       objects: transport,
       api: new KubeClient(transport, { clock, randomness }),
+      eventApi: new KubeClient(core, { clock, randomness }),
       transport,
       clock,
       randomness,
