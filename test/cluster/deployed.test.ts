@@ -136,7 +136,6 @@ it(
     const [pod] = await fleet.balanced(3);
     fleet.logs.killed(pod!.name);
     await node.exec(["ctr", "tasks", "kill", "--signal", "SIGKILL", pod!.containerId]);
-    await fleet.abandoned(pod!.name);
     await fleet.balanced(3);
     await nothingIsLost();
   },
