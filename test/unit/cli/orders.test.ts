@@ -28,7 +28,7 @@ function lease(name: string, role: string, annotations: Annotations, holder = ""
   return parseLease({ metadata: { name: `shop-${name}`, resourceVersion: "7", labels, annotations }, spec });
 }
 
-function member(name: string, annotations: Annotations = {}, secondsAgo = 1, uuid = "u"): LeaseVersion {
+function member(name: string, annotations: Annotations = {}, secondsAgo = 1, uuid = `u${name}`): LeaseVersion {
   const identity = `${name}_${uuid}`;
   const said = {
     [ANNOTATION_IDENTITY]: identity,
@@ -37,7 +37,7 @@ function member(name: string, annotations: Annotations = {}, secondsAgo = 1, uui
     [ANNOTATION_RESOURCES]: JSON.stringify({ pods: KEY_MAP }),
     ...annotations,
   };
-  return lease(`member-${name}-${uuid}`, "member", said, identity, secondsAgo);
+  return lease(`member-${uuid}`, "member", said, identity, secondsAgo);
 }
 
 function control(text?: string): LeaseVersion {
@@ -54,7 +54,7 @@ function shards(holders: string, pins: Readonly<Record<string, string>> = {}): r
       id,
       "shard",
       pin === undefined ? annotations : { ...annotations, [ANNOTATION_PIN]: pin },
-      holder === "-" ? "" : `${holder}_u`,
+      holder === "-" ? "" : `${holder}_u${holder}`,
     );
   });
 }
@@ -76,14 +76,14 @@ describe("drain", () => {
   it("says how many shards will move, and to whom, as the replicas will plan it", () => {
     const order = orders.drain(EVEN, "c");
     expect(told(order)).toEqual({
-      writes: "shop-member-c-u electorate.dev/intent=drain",
+      writes: "shop-member-uc electorate.dev/intent=drain",
       says: "c is asked to drain: 4 shards will move to 2 members (a 2, b 2).",
     });
     expect(order.moves.map(({ shard, from }) => `${shard} ${from}`).toSorted()).toEqual([
-      "pods-08 c_u",
-      "pods-09 c_u",
-      "pods-10 c_u",
-      "pods-11 c_u",
+      "pods-08 c_uc",
+      "pods-09 c_uc",
+      "pods-10 c_uc",
+      "pods-11 c_uc",
     ]);
   });
 
@@ -114,8 +114,8 @@ describe("drain", () => {
 
 describe("cordon and uncordon", () => {
   it("say what the member keeps, and what it gets when it takes part again", () => {
-    expect(told(orders.cordon(EVEN, "c_u"))).toEqual({
-      writes: "shop-member-c-u electorate.dev/intent=cordon",
+    expect(told(orders.cordon(EVEN, "c_uc"))).toEqual({
+      writes: "shop-member-uc electorate.dev/intent=cordon",
       says: "c is cordoned: it has 4 shards and is given no more.",
     });
     const drained = fleet(member("a"), member("b", { [ANNOTATION_INTENT]: "drain" }), shards("aaaa"));
@@ -123,7 +123,7 @@ describe("cordon and uncordon", () => {
       "b is cordoned instead of drained: it has 0 shards and is given no more.",
     );
     expect(told(orders.uncordon(drained, "b"))).toEqual({
-      writes: "shop-member-b-u electorate.dev/intent=null",
+      writes: "shop-member-ub electorate.dev/intent=null",
       says: "b takes part again: it was asked to drain; 2 shards will move to b.",
     });
     expect(told(orders.uncordon(EVEN, "c"))).toEqual({
@@ -149,7 +149,7 @@ describe("pin and unpin", () => {
     });
     expect(order.progress(EVEN)).toEqual({ done: false, text: "pods-00 is held by a" });
     expect(order.progress(fleet(ABC, shards("baaabbbbcccc"))).done).toBe(true);
-    expect(told(orders.pin(EVEN, "shop-pods-00", "a_u")).says).toBe("pods-00 is pinned to a: it is there.");
+    expect(told(orders.pin(EVEN, "shop-pods-00", "a_ua")).says).toBe("pods-00 is pinned to a: it is there.");
     expect(told(orders.pin(fleet(ABC, shards("-aaabbbbcccc")), "pods-00", "b")).says).toContain("b will take it");
   });
 
@@ -227,7 +227,9 @@ describe("names", () => {
 
   it("one of two members of a name is drained by chance", () => {
     const twice = fleet(member("a"), member("b"), member("b", {}, 1, "v"));
-    expect(() => orders.drain(twice, "b")).toThrow('2 live members are called "b"; name one by its identity: b_u, b_v');
-    expect(told(orders.drain(twice, "b_v")).writes).toBe("shop-member-b-v electorate.dev/intent=drain");
+    expect(() => orders.drain(twice, "b")).toThrow(
+      '2 live members are called "b"; name one by its identity: b_ub, b_v',
+    );
+    expect(told(orders.drain(twice, "b_v")).writes).toBe("shop-member-v electorate.dev/intent=drain");
   });
 });
