@@ -1,8 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { beforeEach, describe, expect, it, type TestContext } from "vitest";
-import { RedisServer, requireRedis } from "../../support/redis-server.ts";
-import { workedShard } from "../../support/redis-shard.ts";
-import { until } from "../../support/waiting.ts";
+import { RedisServer, requireRedis } from "../support/redis-server.ts";
+import { workedShard } from "../support/redis-shard.ts";
+import { until } from "../support/waiting.ts";
 
 /** Twice the time after which Bull takes a job for stalled, and gives it to somebody else. */
 const OUTAGE_MS = 60_000;
