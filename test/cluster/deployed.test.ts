@@ -174,7 +174,7 @@ it.each(["both", "answers"] as const)(
     const pod = (await fleet.balanced(3)).at(what === "both" ? 1 : 2);
     await node.kubectl(["config", "set-context", "--current", `--namespace=${NAMESPACE}`]);
     await node.cut(pod!.name, what);
-    await fleet.abandoned(pod!.name);
+    await fleet.owned(pod!.name);
     await node.heal(pod!.name);
     await fleet.balanced(3);
     await nothingIsLost();
@@ -188,7 +188,8 @@ it.each([5, 30])(
     await node.exec(["bash", "-c", "kill -STOP $(pidof kube-apiserver)"]);
     await delay(seconds * 1_000);
     await node.exec(["bash", "-c", "kill -CONT $(pidof kube-apiserver)"]);
-    await fleet.balanced(3);
+    // Not evenly, perhaps: whoever was blind saw all others go, and gives those that go too often nothing for a while.
+    await fleet.owned();
     await nothingIsLost();
   },
   TEST_MS,
