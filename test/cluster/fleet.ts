@@ -154,14 +154,14 @@ export class DeployedFleet {
     );
   }
 
-  /** Waits until no shard is owned by a pod, and each is by another. */
-  async abandoned(pod: string): Promise<void> {
+  /** Waits until every shard has an owner, and none is the pod that is named. */
+  async owned(without = ""): Promise<void> {
     await until(
-      `${SHARDS} shards owned by others than ${pod}`,
+      `${SHARDS} shards owned${without && ` by others than ${without}`}`,
       BOUND_MS,
       () => {
         const owners = [...this.owners().values()];
-        return owners.length === SHARDS && !owners.includes(pod);
+        return owners.length === SHARDS && !owners.includes(without);
       },
       () => this.report(),
     );
