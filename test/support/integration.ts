@@ -9,10 +9,13 @@ import { type ControlPlane, controlPlaneMissing, requireControlPlane, startContr
 import { LeaseHistory } from "./lease-history.ts";
 import { Fleet, type ReplicaOptions, type ReplicaProcess } from "./replica-process.ts";
 import { doubleWork, ownershipFaults, ownersOf, runsOf } from "./transitions.ts";
-import { until } from "./waiting.ts";
+import { msBetween, until } from "./waiting.ts";
 
 /** How long a replica may take from its start to its first term, on a machine as busy as it likes. */
 const START_BOUND_MS = 20_000;
+
+/** Longer than two retry periods of the replicas here. */
+const STEADY_MS = 1_200;
 
 export class Scene {
   readonly plane: ControlPlane;
@@ -60,17 +63,24 @@ export class Scene {
     );
   }
 
-  /** Waits until `count` shards are owned and spread evenly over the replicas that run. */
+  /**
+   * Waits until `count` shards are owned and spread evenly over the replicas that run, and stay where they are for a while: a member that has
+   * just come is known to the others from a list only, and is given nothing before it was seen to renew its Lease.
+   */
   async balanced(count: number, boundMs = START_BOUND_MS): Promise<void> {
+    let steady = { owners: "", sinceNs: 0n };
     await until(
       `${count} shards spread evenly`,
       boundMs,
       () => {
-        const owners = [...this.owners().values()];
+        const owners = [...this.owners()];
         const held = this.fleet.replicas
           .filter(({ diedNs }) => diedNs === undefined)
-          .map(({ name }) => owners.filter((owner) => owner === name).length);
-        return owners.length === count && Math.max(...held) - Math.min(...held) <= 1 ? owners : undefined;
+          .map(({ name }) => owners.filter(([, owner]) => owner === name).length);
+        const even = owners.length === count && Math.max(...held) - Math.min(...held) <= 1;
+        const text = even ? owners.map((pair) => pair.join(" ")).join(", ") : "";
+        if (text !== steady.owners) steady = { owners: text, sinceNs: process.hrtime.bigint() };
+        return even && msBetween(steady.sinceNs, process.hrtime.bigint()) >= STEADY_MS ? owners : undefined;
       },
       () => `owners: ${[...this.owners()].map((pair) => pair.join(" ")).join(", ")}`,
     );
