@@ -1,16 +1,10 @@
-import { Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
+import { InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import { parseDuration } from "../config/duration.ts";
 import { EXIT_CODES_HELP } from "./exit.ts";
 import type { OrderSettings } from "./intents/give.ts";
 import type { Order } from "./intents/orders.ts";
 import type { Fleet } from "./intents/outlook.ts";
-import {
-  configOption,
-  contextOption,
-  coordinatorOption,
-  kubeconfigOption,
-  namespaceOption,
-} from "./subject-options.ts";
+import { commandAbout } from "./subject-options.ts";
 
 const NOTES = `
 It writes an annotation into one Lease, which every replica watches; any machine with a kubeconfig will do. Asking twice changes nothing.
@@ -69,13 +63,8 @@ function unfreeze() {
 }
 
 function asking(name: string, description: string) {
-  return new Command(name)
+  return commandAbout(name, "the only one of the namespace")
     .description(description)
-    .addOption(coordinatorOption("the only one of the namespace"))
-    .addOption(configOption())
-    .addOption(namespaceOption())
-    .addOption(kubeconfigOption())
-    .addOption(contextOption())
     .addOption(
       new Option("-o, --output <format>", "how to print the answer")
         .choices(["text", "json"] as const)

@@ -1,13 +1,5 @@
-import { Command } from "@commander-js/extra-typings";
 import { EXIT_CODES_HELP } from "./exit.ts";
-import {
-  configOption,
-  contextOption,
-  coordinatorOption,
-  kubeconfigOption,
-  namespaceOption,
-  outputOption,
-} from "./subject-options.ts";
+import { commandAbout, outputOption } from "./subject-options.ts";
 
 const EXAMPLES = `
 Examples:
@@ -20,14 +12,9 @@ ${EXIT_CODES_HELP}`;
 
 /** `electorate members`: who is there, and what each says of itself. */
 export function membersCommand() {
-  return new Command("members")
+  return commandAbout("members", "the only one of the namespace")
     .description("Show the members of a coordinator: their state, what is wanted of them, and what they hold.")
     .addOption(outputOption())
-    .addOption(coordinatorOption("the only one of the namespace"))
-    .addOption(configOption())
-    .addOption(namespaceOption())
-    .addOption(kubeconfigOption())
-    .addOption(contextOption())
     .addHelpText("after", EXAMPLES)
     .action(async (options) => {
       const { showMembers } = await import("./status/ask.ts");

@@ -1,13 +1,5 @@
-import { Command } from "@commander-js/extra-typings";
 import { EXIT_CODES_HELP } from "./exit.ts";
-import {
-  configOption,
-  contextOption,
-  coordinatorOption,
-  kubeconfigOption,
-  namespaceOption,
-  outputOption,
-} from "./subject-options.ts";
+import { commandAbout, outputOption } from "./subject-options.ts";
 
 const EXAMPLES = `
 Examples:
@@ -23,14 +15,9 @@ ${EXIT_CODES_HELP}`;
 
 /** `electorate status`: who holds which shard, as the Leases say. */
 export function statusCommand() {
-  return new Command("status")
+  return commandAbout("status", "all of the namespace")
     .description("Show the shards of a coordinator, who holds them, and its members.")
     .addOption(outputOption())
-    .addOption(coordinatorOption("all of the namespace"))
-    .addOption(configOption())
-    .addOption(namespaceOption())
-    .addOption(kubeconfigOption())
-    .addOption(contextOption())
     .option("--queues", "show how many keys wait, are delayed and are in work, as each holder's /metrics says", false)
     .option("-w, --watch", "print it anew every two seconds, until Ctrl-C", false)
     .addHelpText("after", EXAMPLES)

@@ -1,13 +1,5 @@
-import { Command } from "@commander-js/extra-typings";
 import { EXIT_CODES_HELP } from "./exit.ts";
-import {
-  configOption,
-  contextOption,
-  coordinatorOption,
-  kubeconfigOption,
-  namespaceOption,
-  outputOption,
-} from "./subject-options.ts";
+import { commandAbout, outputOption } from "./subject-options.ts";
 
 const EXAMPLES = `
 Examples:
@@ -21,16 +13,11 @@ ${EXIT_CODES_HELP}`;
 
 /** `electorate where`: whose an object is. */
 export function whereCommand() {
-  return new Command("where")
+  return commandAbout("where", "the only one of the namespace that has shards of the resource")
     .description("Show which shard an object belongs to, who holds that shard, by which epoch and since when.")
     .argument("<resource>", "plural[.group], or another name that kubectl knows it by")
     .argument("<key>", "NAMESPACE/NAME, or NAME alone for a resource without namespaces")
     .addOption(outputOption())
-    .addOption(coordinatorOption("the only one of the namespace that has shards of the resource"))
-    .addOption(configOption())
-    .addOption(namespaceOption())
-    .addOption(kubeconfigOption())
-    .addOption(contextOption())
     .addHelpText("after", EXAMPLES)
     .action(async (resource, key, options) => {
       const { showPlace } = await import("./status/ask.ts");

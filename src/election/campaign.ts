@@ -12,7 +12,7 @@ import {
 import type { LeaseVersion } from "../lease/record.ts";
 import { renewalOf } from "../lease/renewal.ts";
 import type { LeaseFeedEvent } from "../lease/store.ts";
-import { liveIdentities, nextExpiryMs, type Roster } from "../membership/roster.ts";
+import { isLive, liveIdentities, memberOf, nextExpiryMs, type Roster } from "../membership/roster.ts";
 import type { Timer } from "../runtime/clock.ts";
 import type { Instant } from "../runtime/gate-clock.ts";
 import { Absences } from "./absences.ts";
@@ -272,8 +272,9 @@ export class Campaign {
   }
 
   #noteWaitedOut(shard: Shard, before: LeaseVersion, now: LeaseVersion): void {
-    const live = liveIdentities(this.#options.roster(), this.#options.clock.monotonicMs());
-    if (live.has(now.record.holder)) this.#targets.expired(shard, before.record.holder);
+    const taker = memberOf(this.#options.roster(), now.record.holder);
+    if (taker === undefined || !isLive(taker, this.#options.clock.monotonicMs())) return;
+    this.#targets.expired(shard, before.record.holder);
   }
 
   /** The resource of a Lease that is none of our shards, if it is a shard of one of ours. */
@@ -354,8 +355,7 @@ export class Campaign {
     if (renewal === "per-member" && memberValidUntilMs() === Number.NEGATIVE_INFINITY) return false;
     if (!isWarm(shard.resource)) return false;
     const members = roster();
-    if (holder !== identity && [...members.values()].some((one) => one.identity === identity && one.intent))
-      return false;
+    if (holder !== identity && memberOf(members, identity)?.intent !== undefined) return false;
     const keyMaps = this.#keyMaps.get(shard.resource);
     return keyMaps?.isPreferred(shard.resource, members, nowMs, () => this.#isHeldUnderOurs(shard, nowMs)) ?? true;
   }

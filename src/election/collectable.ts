@@ -7,7 +7,7 @@ import {
   shardId,
 } from "../lease/names.ts";
 import { isHeld, type LeaseVersion } from "../lease/record.ts";
-import type { Member, Roster } from "../membership/roster.ts";
+import { type Member, memberOf, type Roster } from "../membership/roster.ts";
 import { bucketCountOf } from "../placement/key-map.ts";
 import { stewardRank } from "./ranking.ts";
 
@@ -62,7 +62,7 @@ export function collectable(estate: Estate): LeaseVersion[] {
   const members = [...roster.values()].filter(
     (member) =>
       member.understood &&
-      isMemberOf(estate.coordinator, member) &&
+      isMemberLease(estate.coordinator, member) &&
       (member.identity === "" || !holders.has(member.identity)) &&
       isDue(member.lease, diedForGoodAtMs(member)),
   );
@@ -80,7 +80,7 @@ function diedForGoodAtMs({ liveUntilMs, lease }: Member): number {
   return liveUntilMs + Math.max(LEAST_DEAD_MS, DEAD_TIMES * lease.record.durationMs);
 }
 
-function isMemberOf(coordinator: string, { leaseName }: Member): boolean {
+function isMemberLease(coordinator: string, { leaseName }: Member): boolean {
   return leaseName.startsWith(memberLeaseName(coordinator, ""));
 }
 
@@ -105,6 +105,6 @@ function mayServe({ understood, resources }: Member, { labels, annotations }: Le
 /** A Lease that says so stands for as long as its holder's does, and is not renewed itself. Without that one nobody can say since when. */
 function isKeptByMember({ record, annotations }: LeaseVersion, roster: Roster, monotonicMs: number): boolean {
   if (!isHeld(record) || annotations[ANNOTATION_RENEWAL] !== "per-member") return false;
-  const holder = [...roster.values()].find(({ identity }) => identity === record.holder);
+  const holder = memberOf(roster, record.holder);
   return holder === undefined || holder.liveUntilMs + IDLE_MS > monotonicMs;
 }

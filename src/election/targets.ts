@@ -2,7 +2,7 @@ import type { PlacementSettings } from "../config/settings.ts";
 import type { Shard } from "../lease/names.ts";
 import { NOBODY_YET, observeAttendance } from "../membership/attendance.ts";
 import { NO_ROLLOUT, observeVersions } from "../membership/rollout.ts";
-import { isLive, type Member, planStateOf, type Roster } from "../membership/roster.ts";
+import { isLive, type Member, memberOf, planStateOf, type Roster } from "../membership/roster.ts";
 import { plan, targetOf } from "../placement/plan.ts";
 import type { Clock, Timer } from "../runtime/clock.ts";
 import type { Elector, Target } from "./elector-state.ts";
@@ -159,7 +159,7 @@ export class Targets {
   targetFor(shard: Shard): Target | undefined {
     const wanted = this.wantedFor(shard);
     if (wanted === undefined || wanted === this.#options.identity) return undefined;
-    const member = [...this.#options.roster().values()].find(({ identity }) => identity === wanted);
+    const member = memberOf(this.#options.roster(), wanted);
     // The plan is older than what we know of its member by now: nothing is handed to somebody who leaves.
     if (member === undefined || !this.#receives(member)) return undefined;
     return { identity: wanted, leaseDurationMs: member.lease.record.durationMs };
@@ -167,7 +167,7 @@ export class Targets {
 
   /** A shard of `holder` was waited out: it has died, whatever its member Lease still says. */
   expired(shard: Shard, holder: string): void {
-    const member = [...this.#options.roster().values()].find(({ identity }) => identity === holder);
+    const member = memberOf(this.#options.roster(), holder);
     if (member === undefined) {
       // It was none of the plan's business, and has become so.
       if (this.#wanted !== undefined && this.#foreign.has(shard.id)) this.note("left");

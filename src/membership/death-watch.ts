@@ -9,7 +9,7 @@ import { ElectorateError } from "../runtime/errors.ts";
 import type { Randomness } from "../runtime/randomness.ts";
 import type { TroubleLog } from "../runtime/trouble.ts";
 import { claimText, ownContainer, provenDead } from "./container.ts";
-import type { Roster } from "./roster.ts";
+import { memberOf, type Roster } from "./roster.ts";
 
 export interface DeathWatchOptions {
   /** Not the coordination traffic's own: a watch of Pods must not stand in front of a renewal. */
@@ -52,12 +52,8 @@ export class DeathWatch {
   /** True when the container of that member is known to have ended, and every process of it. */
   isDead(identity: string): boolean {
     if (this.#proofs.size === 0) return false;
-    for (const member of this.#options.roster().values()) {
-      if (member.identity !== identity) continue;
-      const claim = member.lease.annotations[ANNOTATION_CONTAINER];
-      if (claim !== undefined && this.#proofs.has(claim)) return true;
-    }
-    return false;
+    const claim = memberOf(this.#options.roster(), identity)?.lease.annotations[ANNOTATION_CONTAINER];
+    return claim !== undefined && this.#proofs.has(claim);
   }
 
   async run(signal: AbortSignal): Promise<void> {

@@ -146,6 +146,12 @@ export function planStateOf({
   return intent === "cordon" || lease.record.holder !== identity ? "cordoned" : "ready";
 }
 
+/** The member of that identity; asked for at every step of every shard, so that nothing is copied for it. */
+export function memberOf(roster: Roster, identity: string): Member | undefined {
+  for (const member of roster.values()) if (member.identity === identity) return member;
+  return undefined;
+}
+
 export function liveIdentities(roster: Roster, monotonicMs: number): ReadonlySet<string> {
   const live = [...roster.values()].filter((member) => isLive(member, monotonicMs));
   return new Set(live.map(({ identity }) => identity));

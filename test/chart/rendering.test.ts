@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { loadConfiguration } from "../../src/config/load.ts";
-import { fieldSchemas } from "../../src/config/schema.ts";
 import { requireTools } from "../support/tools.ts";
 import {
   CHART,
@@ -39,16 +38,11 @@ describe.each(caseNames())("the values of %s", (name) => {
   });
 
   it("give the program a configuration that it refuses", async () => {
-    for (const text of configurationsOf(await rendered(withoutUnknown(caseValues(name))))) {
+    for (const text of configurationsOf(await rendered(caseValues(name)))) {
       expect(() => loadConfiguration(text, "/app/config/electorate.yaml")).not.toThrow();
     }
   });
 });
-
-/** The chart knows the keys of queues in Redis before every program that it may run does. */
-function withoutUnknown(values: object): object {
-  return "queue" in fieldSchemas ? values : { ...values, queue: {} };
-}
 
 function configurationsOf(objects: readonly RenderedObject[]): readonly string[] {
   return objects
