@@ -165,7 +165,11 @@ export class Targets {
     return { identity: wanted, leaseDurationMs: member.lease.record.durationMs };
   }
 
-  /** A shard of `holder` was waited out: it has died, whatever its member Lease still says. */
+  /**
+   * A shard of `holder` was waited out: it has died, although its member Lease has a moment left, for it renewed that one up to a retry
+   * period later. One that has renewed it since has only lost that shard, to somebody's edit or to writes that failed; taken for dead,
+   * it would be planned to give everything away.
+   */
   expired(shard: Shard, holder: string): void {
     const member = memberOf(this.#options.roster(), holder);
     if (member === undefined) {
@@ -173,7 +177,8 @@ export class Targets {
       if (this.#wanted !== undefined && this.#foreign.has(shard.id)) this.note("left");
       return;
     }
-    const version = member.lease.resourceVersion;
+    const { resourceVersion: version, record } = member.lease;
+    if (member.liveUntilMs - this.#options.clock.monotonicMs() > record.durationMs / 2) return;
     if (this.#suspects.get(holder) === version) return;
     this.#suspects.set(holder, version);
     this.note("left");

@@ -116,9 +116,10 @@ test("what kubectl does to a Lease goes unnoticed, is taken for free too early, 
   const terms = gateTerms(on.fleet.transitions(), on.fleet.deaths());
   for (const { what, shard, reason } of EDITS) {
     const atNs = editedNs(on, shard, sinceNs) ?? 0n;
-    const lost = on.fleet
+    const [lost] = on.fleet
       .transitions()
-      .find((line) => line.shard === shard && line.event === "gate-closed" && line.ns > sinceNs);
+      .filter((line) => line.shard === shard && line.event === "gate-closed" && line.ns > sinceNs)
+      .toSorted((one, other) => Number(one.ns - other.ns));
     const again = terms.filter((term) => term.shard === shard && term.openedNs > sinceNs);
     const lostMs = msBetween(atNs, lost?.ns ?? 0n);
     const openedMs = again.map(({ openedNs }) => msBetween(atNs, openedNs));

@@ -310,6 +310,8 @@ describe("whom it names", () => {
     renew("slow");
     holds("slow", ...SHARDS);
     const targets = await planned("a");
+    await clock.advance(L * 0.9);
+    renew("a");
     plans = 0;
     for (const shard of SHARDS) targets.expired(shard, "slow");
     await clock.advance(1);
@@ -326,6 +328,22 @@ describe("whom it names", () => {
     await clock.advance(SETTLE_MS);
     expect(plans).toBe(2);
     expect(SHARDS.map((shard) => targets.wantedFor(shard))).toContain("slow");
+  });
+
+  it("one that lost a shard to somebody's edit, and goes on renewing, is taken for dead and gives everything away", async () => {
+    renew("a");
+    renew("edited");
+    const [first, second, ...rest] = SHARDS;
+    if (first === undefined || second === undefined) throw new Error("no shard");
+    holds("edited", first, second);
+    holds("a", ...rest);
+    const targets = await planned("a");
+    const before = SHARDS.map((shard) => targets.wantedFor(shard));
+    plans = 0;
+    targets.expired(first, "edited");
+    await clock.advance(1);
+    expect(plans).toBe(0);
+    expect(SHARDS.map((shard) => targets.wantedFor(shard))).toEqual(before);
   });
 
   it("one that was dead for a moment and renews again is counted with, and renewals of the others plan nothing", async () => {
