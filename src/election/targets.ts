@@ -2,7 +2,7 @@ import type { PlacementSettings } from "../config/settings.ts";
 import type { Shard } from "../lease/names.ts";
 import { NOBODY_YET, observeAttendance } from "../membership/attendance.ts";
 import { NO_ROLLOUT, observeVersions } from "../membership/rollout.ts";
-import { isLive, type Member, memberOf, planStateOf, type Roster } from "../membership/roster.ts";
+import { isFresh, isLive, type Member, memberOf, planStateOf, type Roster } from "../membership/roster.ts";
 import { plan, targetOf } from "../placement/plan.ts";
 import type { Clock, Timer } from "../runtime/clock.ts";
 import type { Elector, Target } from "./elector-state.ts";
@@ -166,19 +166,19 @@ export class Targets {
   }
 
   /**
-   * A shard of `holder` was waited out: it has died, although its member Lease has a moment left, for it renewed that one up to a retry
-   * period later. One that has renewed it since has only lost that shard, to somebody's edit or to writes that failed; taken for dead,
-   * it would be planned to give everything away.
+   * A shard of `holder` was waited out: it has died, although its member Lease may have a moment left, or for a slower clock much more. It
+   * may also live and have lost that one shard to somebody's edit: others find that out when it renews its member Lease next, and until
+   * then only leave it out; it itself must not plan without itself, and so give everything away.
    */
   expired(shard: Shard, holder: string): void {
+    if (holder === this.#options.identity) return;
     const member = memberOf(this.#options.roster(), holder);
     if (member === undefined) {
       // It was none of the plan's business, and has become so.
       if (this.#wanted !== undefined && this.#foreign.has(shard.id)) this.note("left");
       return;
     }
-    const { resourceVersion: version, record } = member.lease;
-    if (member.liveUntilMs - this.#options.clock.monotonicMs() > record.durationMs / 2) return;
+    const version = member.lease.resourceVersion;
     if (this.#suspects.get(holder) === version) return;
     this.#suspects.set(holder, version);
     this.note("left");
@@ -216,7 +216,11 @@ export class Targets {
     const live = there.filter((member) => !this.#isSuspect(member.identity));
     this.#live = new Set(live.map((member) => member.identity));
     this.#tookMs = new Map([...this.#tookMs].filter(([identity]) => this.#live.has(identity)));
-    this.#attendance = observeAttendance(this.#attendance, there, monotonicMs);
+    const own = memberOf(roster(), identity);
+    // A replica that was cut off saw everybody go, itself among them; nobody did.
+    if (own !== undefined && isFresh(own, monotonicMs)) {
+      this.#attendance = observeAttendance(this.#attendance, there, monotonicMs);
+    }
     this.#rollout = observeVersions(this.#rollout, there, monotonicMs);
     return planInput({
       ...placement,

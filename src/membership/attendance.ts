@@ -4,7 +4,8 @@ import type { Member } from "./roster.ts";
 /**
  * Comings and goings of members, by name, because a restarted process has a new identity. One that comes and goes again and
  * again costs two moves of its share each time, so that a name that went more than twice within five minutes is on probation until
- * the third last time is past: whoever bears it keeps what it has and gets nothing.
+ * the third last time is past: whoever bears it keeps what it has and gets nothing. Only who hears of its own renewals may tell: to
+ * one that is cut off everybody seems to go.
  */
 export interface Attendance {
   /** Identities that are there. */

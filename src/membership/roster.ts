@@ -132,6 +132,11 @@ export function isLive(member: Member, monotonicMs: number): boolean {
   return monotonicMs < member.liveUntilMs;
 }
 
+/** True for one that was seen to renew lately: whoever died or was cut off a Lease duration ago was not. */
+export function isFresh({ liveUntilMs, lease }: Pick<Member, "liveUntilMs" | "lease">, monotonicMs: number): boolean {
+  return liveUntilMs - monotonicMs > lease.record.durationMs / 2;
+}
+
 /**
  * How the plan deals with it: a member that is asked to drain gives everything away, although it runs on. One whose Lease does not name
  * it any more was edited, and may be dead: it is waited for, but given nothing.

@@ -330,20 +330,53 @@ describe("whom it names", () => {
     expect(SHARDS.map((shard) => targets.wantedFor(shard))).toContain("slow");
   });
 
-  it("one that lost a shard to somebody's edit, and goes on renewing, is taken for dead and gives everything away", async () => {
+  it("a replica that lost a shard to somebody's edit plans without itself, and gives everything away", async () => {
     renew("a");
-    renew("edited");
+    renew("b");
     const [first, second, ...rest] = SHARDS;
     if (first === undefined || second === undefined) throw new Error("no shard");
-    holds("edited", first, second);
-    holds("a", ...rest);
+    holds("a", first, second);
+    holds("b", ...rest);
     const targets = await planned("a");
-    const before = SHARDS.map((shard) => targets.wantedFor(shard));
-    plans = 0;
-    targets.expired(first, "edited");
-    await clock.advance(1);
-    expect(plans).toBe(0);
-    expect(SHARDS.map((shard) => targets.wantedFor(shard))).toEqual(before);
+    holds("b", first);
+    targets.expired(first, "a");
+    targets.noteHolder(first, "b");
+    await clock.advance(SETTLE_MS);
+    expect(targets.wantedFor(second)).toBe("a");
+  });
+
+  it("a replica that is cut off again and again holds it against the others that it did not see them, and gives them nothing", async () => {
+    renew("a");
+    renew("b");
+    holds("a", ...SHARDS);
+    const targets = await planned("a");
+    for (let cut = 0; cut < 4; cut += 1) {
+      await clock.advance(L);
+      targets.note("left");
+      await clock.advance(1);
+      for (const identity of ["a", "b", ...(cut === 3 ? ["new"] : [])]) renew(identity);
+      targets.recheck();
+      await clock.advance(SETTLE_MS);
+    }
+    expect(given(targets)).toContain("b");
+  });
+
+  it("one that comes and goes again and again before our eyes is given shards all the same", async () => {
+    for (const identity of ["a", "b"]) renew(identity);
+    holds("a", ...SHARDS);
+    const targets = await planned("a");
+    for (let going = 0; going < 4; going += 1) {
+      for (let ms = 0; ms < L; ms += 1_000) {
+        await clock.advance(1_000);
+        renew("a");
+      }
+      targets.note("left");
+      await clock.advance(1);
+      renew("b");
+      targets.recheck();
+      await clock.advance(SETTLE_MS);
+    }
+    expect(given(targets)).not.toContain("b");
   });
 
   it("one that was dead for a moment and renews again is counted with, and renewals of the others plan nothing", async () => {
