@@ -70,7 +70,7 @@ function learnVersion(elector: Elector, version: LeaseVersion, channel: Channel,
   const own =
     known !== undefined && sameUid && elector.own !== undefined && sameRecord(version.record, known.record)
       ? elector.own
-      : (elector.unresolved.find((write) => made(write, version)) ?? granted(elector, version, known, context));
+      : (elector.unresolved.find((write) => made(write, version)) ?? granted(elector, version, channel, context));
   const unresolved = elector.unresolved.filter(
     (write) => write.replaces !== "" && compareResourceVersions(write.replaces, resourceVersion) >= 0,
   );
@@ -133,20 +133,26 @@ function made(write: SentWrite, version: LeaseVersion): boolean {
  * declares less than our own L, until what an observer grants it on the fastest clock, less the quiesce time. Every member writes each R, so
  * at most 2 R of V are lost. Without such a write nothing is known, and a renewal comes first.
  *
+ * Of a transfer that the watch shows as the very next version after p, the moment is known better: a watch shows every version in its turn,
+ * so this is the transfer itself and no edit of it since, and whatever of ours was stored before it counts. Who has just joined, and has
+ * written nothing but its member Lease, long after p, opens without a write all the same.
+ *
  * The versions between p and what we knew are no matter: who handed over held the Lease at p. But p must not be older than what we
  * knew, and the uid must be the same, or this is an edit that repeats an old annotation.
  */
 function granted(
   elector: Elector,
   version: LeaseVersion,
-  known: LeaseVersion | undefined,
+  channel: Channel,
   context: ElectorContext,
 ): SentWrite | undefined {
+  const known = versionOf(elector);
   const transfer = transferTo(context.identity, version, known);
   if (transfer === undefined) return undefined;
   const { now, renewDeadlineMs, clockRatio, quiesceMs } = context;
   const grantedMs = Math.min(renewDeadlineMs, version.record.durationMs / clockRatio - quiesceMs);
-  const sentMs = context.sentBefore(transfer.replaced) ?? Number.NEGATIVE_INFINITY;
+  const isNext = channel === "watch" && known?.resourceVersion === transfer.replaced;
+  const sentMs = context.sentBefore(isNext ? version.resourceVersion : transfer.replaced) ?? Number.NEGATIVE_INFINITY;
   return {
     number: elector.writes + 1,
     kind: "granted",

@@ -77,9 +77,18 @@ describe("being handed a shard: causal validity", () => {
     r1.expects("leading");
   });
 
-  it("an earlier write that was stored after the replaced version counts for nothing: somebody may have counted since", () => {
-    const r1 = standby(Number.POSITIVE_INFINITY).acknowledges(11);
-    r1.sees(transferred({ rv: 12, replaced: 10 })).expects("claiming");
+  it("who has just joined waits for a write of its own, although the watch showed it the handing over in its turn", () => {
+    const r1 = standby(Number.POSITIVE_INFINITY).acknowledges(11).passes(300);
+    r1.sees(transferred({ rv: 12, replaced: 10 })).expects("leading");
+    expect(r1.validForMs).toBe(V - 300);
+  });
+
+  it("a write of ours after the replaced version counts although the transfer may be older than what shows it: an edit, or a list", () => {
+    const listed = standby(Number.POSITIVE_INFINITY).acknowledges(11);
+    listed.sees(transferred({ rv: 12, replaced: 10 }), "list").expects("claiming");
+    // Between 10, which was seen, and 12 came 11, which the watch did not show: so this need not be the transfer itself.
+    const skipped = standby(Number.POSITIVE_INFINITY).acknowledges(12);
+    skipped.sees(transferred({ rv: 13, replaced: 11 })).expects("claiming");
   });
 
   it("a record that declares less than our own duration gives no more than an observer grants it on the fastest clock", () => {
