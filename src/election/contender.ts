@@ -80,7 +80,7 @@ export interface ContenderContext {
  * The shell of one elector: it owns the timer, performs effects, feeds results back as events, and holds the gate at what the
  * elector's state says. `#elector` has one writer, `dispatch`.
  */
-export class Contender {
+export class Contender implements LifeOwner {
   readonly shard: Shard;
   readonly #shared: ContenderContext;
   readonly #marks: LeaseMarks;
@@ -98,12 +98,23 @@ export class Contender {
     this.shard = shard;
     this.#shared = shared;
     this.#marks = shared.marksOf(shard);
-    this.#life = lifeOf(shard, {
-      vacated: () => this.dispatch({ type: "vacated" }),
-      look: () => this.dispatch({ type: "tick" }),
-      stuck: () => this.dispatch({ type: "stuck" }),
-      relieved: () => this.dispatch({ type: "relieved" }),
-    });
+    this.#life = lifeOf(shard, this);
+  }
+
+  vacated(): void {
+    this.dispatch({ type: "vacated" });
+  }
+
+  look(): void {
+    this.dispatch({ type: "tick" });
+  }
+
+  stuck(): void {
+    this.dispatch({ type: "stuck" });
+  }
+
+  relieved(): void {
+    this.dispatch({ type: "relieved" });
   }
 
   get elector(): Elector {
@@ -136,11 +147,15 @@ export class Contender {
   /** Takes an event in; one that arises while another is being handled waits its turn. */
   dispatch(event: ElectorEvent): void {
     if (this.#stopped) return;
-    this.#waiting.push(event);
-    if (this.#dispatching) return;
+    if (this.#dispatching) {
+      this.#waiting.push(event);
+      return;
+    }
     this.#dispatching = true;
     try {
-      for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) this.#handle(next);
+      for (let next: ElectorEvent | undefined = event; next !== undefined; next = this.#waiting.shift()) {
+        this.#handle(next);
+      }
     } finally {
       this.#dispatching = false;
     }

@@ -122,7 +122,7 @@ export class Lives implements Regime {
 }
 
 /** The one life of a shard on this replica, whichever identity leads it: what was forsaken under an old one is known under the next. */
-class Home implements ShardLife {
+class Home implements ShardLife, LifeOwner {
   readonly #life: ShardLife;
   readonly #changed: () => void;
   #owner: LifeOwner | undefined;
@@ -131,12 +131,7 @@ class Home implements ShardLife {
 
   constructor(shard: Shard, lifeOf: LifeOf, changed: () => void) {
     this.#changed = changed;
-    this.#life = lifeOf(shard, {
-      vacated: () => this.#vacated(),
-      look: () => this.#owner?.look(),
-      stuck: () => this.#owner?.stuck(),
-      relieved: () => this.#relieved(),
-    });
+    this.#life = lifeOf(shard, this);
   }
 
   get isEmpty(): boolean {
@@ -167,7 +162,15 @@ class Home implements ShardLife {
     this.#life.forsake(term);
   }
 
-  #vacated(): void {
+  look(): void {
+    this.#owner?.look();
+  }
+
+  stuck(): void {
+    this.#owner?.stuck();
+  }
+
+  vacated(): void {
     this.#occupied = false;
     // Who says so has waited for whatever ran, of whichever term.
     this.#forsaken = false;
@@ -175,7 +178,7 @@ class Home implements ShardLife {
     this.#changed();
   }
 
-  #relieved(): void {
+  relieved(): void {
     this.#forsaken = false;
     this.#owner?.relieved();
     this.#changed();

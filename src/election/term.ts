@@ -8,7 +8,9 @@ export class Term {
   readonly shard: string;
   readonly epoch: string;
   readonly gate: Gate;
-  readonly #abort = new AbortController();
+  /** Made when somebody asks for its signal: a shard with nothing to do has no handler that would. */
+  #abort: AbortController | undefined;
+  #reason: Error | undefined;
 
   constructor(shard: string, epoch: string, gate: Gate) {
     this.shard = shard;
@@ -18,18 +20,23 @@ export class Term {
 
   /** Aborts when work must stop: the term was lost, or its drain took too long. */
   get signal(): AbortSignal {
+    if (this.#abort === undefined) {
+      this.#abort = new AbortController();
+      if (this.#reason !== undefined) this.#abort.abort(this.#reason);
+    }
     return this.#abort.signal;
   }
 
   /** Tells work to stop although the term may still be valid. */
   abort(reason: Error): void {
-    this.#abort.abort(reason);
+    this.#reason ??= reason;
+    this.#abort?.abort(reason);
   }
 
   /** The term is over: no write passes any more, and work is told to stop. */
   end(reason: Error): void {
     this.gate.end();
-    this.#abort.abort(reason);
+    this.abort(reason);
   }
 }
 
@@ -43,7 +50,7 @@ export class Gate {
   readonly #clock: GateClock;
   #deadlineMs: number;
   #admission: Admission = "open";
-  readonly #moved: (() => void)[] = [];
+  #moved: readonly (() => void)[] = [];
 
   constructor(clock: GateClock, deadlineMs: number) {
     this.#clock = clock;
@@ -67,7 +74,7 @@ export class Gate {
 
   /** Calls `moved` after each move of the deadline, for what else hangs on the deadline. */
   whenMoved(moved: () => void): void {
-    this.#moved.push(moved);
+    this.#moved = [...this.#moved, moved];
   }
 
   /** True while a key may be taken into work now. */
