@@ -59,7 +59,7 @@ export class Namesakes {
   }
 
   #tell(other: string, leaseName: string): void {
-    const { coordinator, identity, log, tell } = this.#options;
+    const { coordinator, identity, log } = this.#options;
     const shared = nameOf(identity);
     const both = [identity, other].sort();
     const isFirst = both[0] === identity;
@@ -67,7 +67,7 @@ export class Namesakes {
       `Two members are called ${shared}: ${both.join(" and ")}. Whoever pins, drains or cordons by that name means both: ` +
       "give each process a name of its own, by POD_NAME or --identity.";
     log.warn({ name: shared, identities: both }, note);
-    tell({
+    this.#options.tell({
       // The same for both of them, so that one Event is stored.
       lease: (isFirst ? memberLeaseNameOf(coordinator, identity) : undefined) ?? leaseName,
       uid: undefined,

@@ -73,7 +73,8 @@ export function fieldText(path: string): string {
       if (step.startsWith("f:")) return `.${step.slice(2)}`;
       const value: unknown = JSON.parse(step.slice(2));
       if (!isFields(value)) return `[=${JSON.stringify(value)}]`;
-      return `[${Object.entries(value).map(([name, part]) => `${name}=${JSON.stringify(part)}`)}]`;
+      const parts = Object.entries(value).map(([name, part]) => `${name}=${JSON.stringify(part)}`);
+      return `[${parts.join(",")}]`;
     })
     .join("");
 }

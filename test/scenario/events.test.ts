@@ -64,7 +64,8 @@ function world() {
       const { objects } = await list;
       return objects
         .filter((event) => event["reason"] === reason)
-        .map((event) => [kindOf(event, "regarding"), kindOf(event, "related"), event["note"]]);
+        .map((event) => [kindOf(event, "regarding"), kindOf(event, "related"), event["note"]])
+        .toSorted(([one = ""], [other = ""]) => (String(one) < String(other) ? -1 : 1));
     },
   };
 }
@@ -76,28 +77,28 @@ function kindOf(event: KubernetesObject, field: "regarding" | "related"): string
 describe("Events of whole replicas", () => {
   it("what a replica does is told at its Leases alone, and nobody looks there", async () => {
     inPod();
-    const { start, pass, told } = world();
-    const replica = start();
-    await pass(20_000);
+    const on = world();
+    const replica = on.start();
+    await on.pass(20_000);
     const acquired = `${replica.identity} leads shard configmaps-00`;
-    expect(await told("ShardAcquired")).toEqual([
+    expect(await on.told("ShardAcquired")).toEqual([
       ["Lease", "Pod", acquired],
       ["Pod", "Lease", acquired],
     ]);
     expect(await replica.stop()).toEqual({ clean: true });
     const freed = `${replica.identity} has freed shard configmaps-00`;
-    expect(await told("ShardReleased")).toEqual([
+    expect(await on.told("ShardReleased")).toEqual([
       ["Lease", "Pod", freed],
       ["Pod", "Lease", freed],
     ]);
-    expect(await told("DuplicateIdentity")).toEqual([]);
+    expect(await on.told("DuplicateIdentity")).toEqual([]);
   });
 
   it("outside of a Pod something is told at one that does not exist", async () => {
-    const { start, pass, told } = world();
-    const replica = start();
-    await pass(20_000);
-    expect(await told("ShardAcquired")).toEqual([
+    const on = world();
+    const replica = on.start();
+    await on.pass(20_000);
+    expect(await on.told("ShardAcquired")).toEqual([
       ["Lease", undefined, `${replica.identity} leads shard configmaps-00`],
     ]);
     await replica.stop();
@@ -105,18 +106,18 @@ describe("Events of whole replicas", () => {
 
   it("two replicas of one name are told of by both, or by none", async () => {
     inPod();
-    const { start, pass, told } = world();
-    const replicas = [start(), start()];
-    await pass(20_000);
+    const on = world();
+    const replicas = [on.start(), on.start()];
+    await on.pass(20_000);
     const both = replicas.map(({ identity }) => identity).sort();
-    const first = await told("DuplicateIdentity");
+    const first = await on.told("DuplicateIdentity");
     expect(first.map(([regarding, related]) => [regarding, related])).toEqual([
       ["Lease", "Pod"],
       ["Pod", "Lease"],
     ]);
     for (const [, , note] of first) expect(note).toContain(`Two members are called shop-0: ${both.join(" and ")}`);
-    await pass(60_000);
-    expect(await told("DuplicateIdentity")).toHaveLength(2);
+    await on.pass(60_000);
+    expect(await on.told("DuplicateIdentity")).toHaveLength(2);
     for (const replica of replicas) await replica.stop();
   });
 });

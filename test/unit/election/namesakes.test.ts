@@ -5,6 +5,8 @@ import { LABEL_ROLE } from "../../../src/lease/names.ts";
 import type { LeaseVersion } from "../../../src/lease/record.ts";
 import { silentTelemetry } from "../../../src/runtime/telemetry.ts";
 
+const matching = (pattern: RegExp): unknown => expect.stringMatching(pattern);
+
 function world() {
   const told: LeaseEvent[] = [];
   const warnings: string[] = [];
@@ -51,9 +53,7 @@ describe("two members of one name", () => {
         uid: undefined,
         reason: "DuplicateIdentity",
         action: "Join",
-        note: expect.stringMatching(
-          /^Two members are called web-0: web-0_aaa and web-0_bbb\. .*POD_NAME or --identity/,
-        ),
+        note: matching(/^Two members are called web-0: web-0_aaa and web-0_bbb\. .*POD_NAME or --identity/),
         once: "web-0_aaa web-0_bbb",
       },
     ]);

@@ -194,7 +194,8 @@ export const applyCases: readonly Case[] = [
       const first = ok(await apply(configMap("a", { k: "1" })), 201);
       ok(await apply(configMap("a", { k: "2" }, { uid: uidOf(first) })));
       refused(await apply(configMap("a", { k: "3" }, { resourceVersion: versionOf(first) })), 409, "Conflict");
-      refused(await apply(configMap("a", { k: "3" }, { uid })), 409, "Conflict");
+      refused(await apply(configMap("a", { k: "3" }, { uid })), 422, "Invalid");
+      expect(ok(await world.api.get(`${world.configMaps}/a`))["data"]).toEqual({ k: "2" });
     },
   },
   {
