@@ -4,6 +4,7 @@ import {
   checkLeaderElection,
   type LeaderElectionSettings,
 } from "./config/leader-election.ts";
+import { ownPod } from "./config/own-pod.ts";
 import type { Problem } from "./config/timings.ts";
 import { type LeaderCallbacks, LeaderWork } from "./election/leader-work.ts";
 import { Leadership } from "./election/leadership.ts";
@@ -175,6 +176,7 @@ export class LeaderElector {
       name,
       namespace,
       eventApi: new KubeClient(connection.objects, this.#own),
+      ownPod: ownPod(),
       identity: this.identity,
       gateClock: new GateClock(clock),
       locks: openLocks({ ...where, kind: lock }),

@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import type { Flags } from "../config/flags.ts";
 import { type Configuration, loadConfiguration } from "../config/load.ts";
 import { ElectorateError } from "../runtime/errors.ts";
 
@@ -11,9 +12,10 @@ export function requiredConfig(fileName: string | undefined): string {
   );
 }
 
-/** Reads and checks a configuration file. Throws `invalid-configuration`, also when it cannot be read. */
-export async function readConfiguration(fileName: string): Promise<Configuration> {
-  return loadConfiguration(await readNamed(fileName, "`electorate config example` prints one to begin with"), fileName);
+/** Reads and checks a configuration file, before which `flags` go. Throws `invalid-configuration`, also when it cannot be read. */
+export async function readConfiguration(fileName: string, flags?: Flags): Promise<Configuration> {
+  const text = await readNamed(fileName, "`electorate config example` prints one to begin with");
+  return loadConfiguration(text, fileName, flags);
 }
 
 /** The text of a file that the command line names; `remedy` is for one that does not exist. Throws `invalid-configuration`. */

@@ -3,6 +3,7 @@ import type { z } from "zod";
 import type { BullOptions } from "../queue/bull/settings.ts";
 import { ElectorateError } from "../runtime/errors.ts";
 import { splitHandler } from "./fields.ts";
+import { type FlagProblem, type Flags, NO_FLAGS, ofRelation, ofValue, withFlags } from "./flags.ts";
 import { nearest } from "./near-miss.ts";
 import { bullOptionsOf } from "./queue.ts";
 import { type ConfigurationProblem, type Path, relationProblems } from "./relations.ts";
@@ -54,23 +55,35 @@ export interface HandlerReference {
 }
 
 /**
- * Reads the text of a configuration file. `fileName` stands in messages, and modules are looked for beside it.
- * @throws ElectorateError `invalid-configuration` with every problem, each as `file:line:column path: what is wrong and the remedy`.
+ * Reads the text of a configuration file. `fileName` stands in messages, and modules are looked for beside it; `flags` go before what the
+ * file says.
+ * @throws ElectorateError `invalid-configuration` with every problem, each as `file:line:column path: what is wrong and the remedy`, or as
+ * `--flag: what is wrong and the remedy`.
  */
-export function loadConfiguration(text: string, fileName: string): Configuration {
+export function loadConfiguration(text: string, fileName: string, flags: Flags = NO_FLAGS): Configuration {
   const source = new YamlSource(text);
-  if (source.data === undefined) throw refusal(fileName, source.problems);
+  if (source.data === undefined) throw refusal(fileName, source.problems, flags.problems);
   if (source.data === null)
-    throw refusal(fileName, [
-      { line: 1, column: 1, path: "", message: "is empty; it needs at least coordinator and resources" },
-    ]);
-  const parsed = configurationSchema.safeParse(source.data);
-  const problems = [
-    ...source.problems,
-    ...(parsed.error?.issues ?? []).flatMap((issue) => placedIssue(source, issue)),
-    ...relationProblems(source.data).map((problem) => source.place(problem)),
-  ];
-  if (problems.length > 0 || !parsed.success) throw refusal(fileName, problems);
+    throw refusal(
+      fileName,
+      [{ line: 1, column: 1, path: "", message: "is empty; it needs at least coordinator and resources" }],
+      flags.problems,
+    );
+  const data = withFlags(source.data, flags);
+  const parsed = configurationSchema.safeParse(data);
+  const problems = [...source.problems];
+  const ofFlags = [...flags.problems];
+  for (const { at, ...problem } of (parsed.error?.issues ?? []).flatMap(problemsOfIssue)) {
+    const ofFlag = ofValue(problem, flags);
+    if (ofFlag === undefined) problems.push(source.place(problem, at));
+    else ofFlags.push(ofFlag);
+  }
+  for (const problem of relationProblems(data)) {
+    const ofFlag = ofRelation(problem, flags);
+    if (ofFlag === undefined) problems.push(source.place(problem));
+    else ofFlags.push(ofFlag);
+  }
+  if (problems.length > 0 || ofFlags.length > 0 || !parsed.success) throw refusal(fileName, problems, ofFlags);
   return configurationOf(
     parsed.data,
     (path) => {
@@ -81,10 +94,10 @@ export function loadConfiguration(text: string, fileName: string): Configuration
   );
 }
 
-function placedIssue(source: YamlSource, issue: z.core.$ZodIssue): PlacedProblem[] {
+function problemsOfIssue(issue: z.core.$ZodIssue): (ConfigurationProblem & { readonly at: "key" | "value" })[] {
   const path = issue.path.map((segment) => (typeof segment === "number" ? segment : String(segment)));
-  if (issue.code !== "unrecognized_keys") return [source.place({ path, message: issue.message })];
-  return issue.keys.map((key) => source.place(unknownKey(path, key), "key"));
+  if (issue.code !== "unrecognized_keys") return [{ path, message: issue.message, at: "value" }];
+  return issue.keys.map((key) => ({ ...unknownKey(path, key), at: "key" }));
 }
 
 /** Names what was probably meant: a key of this map, or this key where it belongs. */
@@ -112,13 +125,21 @@ function placeText(pattern: string): string {
   return pattern === "" ? "at the top level" : `in ${pattern}`;
 }
 
-function refusal(fileName: string, problems: readonly PlacedProblem[]): ElectorateError {
+function refusal(
+  fileName: string,
+  problems: readonly PlacedProblem[],
+  ofFlags: readonly FlagProblem[],
+): ElectorateError {
   const ordered = problems.toSorted((one, other) => one.line - other.line || one.column - other.column);
-  const lines = ordered.map(
-    ({ line, column, path, message }) => `${fileName}:${line}:${column} ${path === "" ? "" : `${path}: `}${message}`,
-  );
+  const lines = [
+    ...ofFlags.map(({ flag, message }) => `${flag}: ${message}`),
+    ...ordered.map(
+      ({ line, column, path, message }) => `${fileName}:${line}:${column} ${path === "" ? "" : `${path}: `}${message}`,
+    ),
+  ];
   const count = lines.length === 1 ? "1 problem" : `${lines.length} problems`;
-  return new ElectorateError("invalid-configuration", `${fileName} has ${count}:\n${[...new Set(lines)].join("\n")}`);
+  const where = ofFlags.length === 0 ? `${fileName} has` : `the command line with ${fileName} has`;
+  return new ElectorateError("invalid-configuration", `${where} ${count}:\n${[...new Set(lines)].join("\n")}`);
 }
 
 function configurationOf(input: ConfigurationInput, placeOf: (path: Path) => string, directory: string): Configuration {

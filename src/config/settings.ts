@@ -1,10 +1,12 @@
 import { hostname } from "node:os";
+import type { OwnPod } from "../lease/events.ts";
 import type { Renewal } from "../lease/renewal.ts";
 import { createKeyMap } from "../placement/key-map.ts";
 import type { QueueDriver } from "../queue/driver.ts";
 import { ElectorateError, messageOf } from "../runtime/errors.ts";
 import { type CheckedLeaderElection, judgeLeaderElection, type LeaderElectionSettings } from "./leader-election.ts";
 import type { CoordinatorOptions, ResourceOptions } from "./options.ts";
+import { ownPod } from "./own-pod.ts";
 import { type LeaseTimings, leaseTimings, type Problem } from "./timings.ts";
 
 /** The settings of a coordinator with every default filled in. */
@@ -25,6 +27,8 @@ export interface Settings {
   readonly placement: PlacementSettings;
   /** Where this process runs, when deaths are proven by Pods. */
   readonly pod: PodPlace | undefined;
+  /** The Pod that Events are written at, where this process runs in one. */
+  readonly ownPod: OwnPod | undefined;
 }
 
 /** One leader for the whole process. */
@@ -129,6 +133,7 @@ export function settingsOf(options: CoordinatorOptions, found: readonly Problem[
       version: options.version ?? process.env.POD_TEMPLATE_HASH ?? "",
     },
     pod,
+    ownPod: ownPod(),
   };
 }
 

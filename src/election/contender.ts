@@ -98,6 +98,8 @@ export class Contender implements LifeOwner {
     this.shard = shard;
     this.#shared = shared;
     this.#marks = shared.marksOf(shard);
+    // As client-go does: a Lease that nobody leads shows zeros everywhere, and can be alerted on.
+    shared.telemetry.meter.set("leader_election_master_status", { name: shard.leaseName }, 0);
     this.#life = lifeOf(shard, this);
   }
 
@@ -295,7 +297,8 @@ export class Contender implements LifeOwner {
       telemetry.meter.increment("electorate_renewals_total", { ...role, result: answer.type });
       const tookMs = clock.monotonicMs() - write.sentAt.monotonicMs;
       if (answer.type === "ok") telemetry.meter.observe("electorate_renewal_duration_seconds", role, tookMs / 1000);
-      else telemetry.meter.increment("leader_election_slowpath_total", { name: leaseName });
+      // A candidate that came too late is no leader that must read before it can renew.
+      else if (write.kind === "renew") telemetry.meter.increment("leader_election_slowpath_total", { name: leaseName });
       trouble.clear("lease-write", leaseName);
       return answer;
     } catch (error) {

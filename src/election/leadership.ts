@@ -1,5 +1,5 @@
 import type { LeaseTimings } from "../config/timings.ts";
-import { LeaseEvents, type LeaseEventsOptions } from "../lease/events.ts";
+import { LeaseEvents, type LeaseEventsOptions, type OwnPod } from "../lease/events.ts";
 import type { Lock } from "../lease/locks.ts";
 import { leaderNews, TransitionEvents } from "../lease/transition-events.ts";
 import type { Clock } from "../runtime/clock.ts";
@@ -33,6 +33,8 @@ export interface LeadershipOptions {
   readonly gateClock: GateClock;
   readonly telemetry: Telemetry;
   readonly trouble: TroubleLog;
+  /** At which things are told, where this process runs in one. */
+  readonly ownPod: OwnPod | undefined;
   /** Where Events are written: never in front of a renewal. */
   readonly eventApi: LeaseEventsOptions["api"];
 }
@@ -68,8 +70,9 @@ export class Leadership {
     this.#events = new TransitionEvents({
       ...given,
       identity,
+      inPod: given.ownPod !== undefined,
       say: last === undefined ? () => undefined : leaderNews(last),
-      tell: (event) => events.tell(event),
+      tell: (event, at) => events.tell(event, at),
     });
     const options = { ...given, telemetry: this.#events.heardBy(telemetry) };
     this.#options = options;

@@ -1,6 +1,6 @@
 import type { MemberTraits, PlacementSettings, PodPlace } from "../config/settings.ts";
 import type { LeaseTimings } from "../config/timings.ts";
-import { LeaseEvents } from "../lease/events.ts";
+import { LeaseEvents, type OwnPod } from "../lease/events.ts";
 import { ANNOTATION_STATE, type Identity, type Shard } from "../lease/names.ts";
 import { type OpenLeaseStoreOptions, openLeaseStore } from "../lease/open-store.ts";
 import type { Renewal } from "../lease/renewal.ts";
@@ -35,6 +35,8 @@ export interface TenureOptions extends Omit<OpenLeaseStoreOptions, "retryPeriodM
   readonly address: string;
   /** Where this process runs, when deaths are to be proven by Pods. */
   readonly pod: PodPlace | undefined;
+  /** At which things are told, where this process runs in one. */
+  readonly ownPod: OwnPod | undefined;
   /** For Pods; the coordination traffic's own is for Leases alone. */
   readonly objects: OpenLeaseStoreOptions["transport"];
   /** Where Events are written: never in front of a renewal. */
@@ -72,8 +74,9 @@ export class Tenure implements Regime {
     this.#news = new TransitionEvents({
       ...options,
       identity: identity.text,
+      inPod: options.ownPod !== undefined,
       say: shardNews(options.coordinator),
-      tell: (event) => events.tell(event),
+      tell: (event, at) => events.tell(event, at),
     });
     this.#gateClock = new GateClock(clock);
     const changed = (): void => this.#condition.changed();

@@ -10,6 +10,7 @@ import type { Campaign } from "./campaign.ts";
 import { Collector } from "./collector.ts";
 import type { Desk } from "./desk.ts";
 import { versionOf } from "./elector-state.ts";
+import { Namesakes } from "./namesakes.ts";
 import { OutageWatch } from "./outage-watch.ts";
 
 export interface UpkeepOptions {
@@ -30,10 +31,11 @@ export interface UpkeepOptions {
   tell(event: LeaseEvent): void;
 }
 
-/** What a replica does for the whole fleet beside leading shards: it clears away Leases that nobody needs, and says what nobody owns. */
+/** What a replica does for the whole fleet beside leading shards: it clears away Leases that nobody needs, and says what nobody owns or two are called. */
 export class Upkeep {
   readonly #collector: Collector;
   readonly #outages: OutageWatch;
+  readonly #namesakes: Namesakes;
 
   constructor(options: UpkeepOptions) {
     const { shards, desk, campaign, acknowledged, gateClock } = options;
@@ -48,12 +50,14 @@ export class Upkeep {
       ownLeases: new Set(shards.map(({ leaseName }) => leaseName)),
       holders: () => contenders.map(({ elector }) => versionOf(elector)?.record.holder ?? ""),
     });
+    this.#namesakes = new Namesakes({ ...options, log: options.telemetry.log });
     this.#outages = new OutageWatch({ ...view, contenders, isBlocked: (resource) => campaign.isBlocked(resource) });
   }
 
   /** Takes in one event of the feed. */
   apply(event: LeaseFeedEvent): void {
     this.#collector.apply(event);
+    this.#namesakes.apply(event);
   }
 
   /** Brings the gauges that change with time alone up to date. */

@@ -28,7 +28,6 @@ import { bodyTooLarge, LARGEST_BODY_BYTES, Refusal } from "./refusal.ts";
 import { RequestCounts } from "./request-counts.ts";
 import { type CustomResource, defineCustom, ResourceRegistry } from "./resources.ts";
 import { type CoreRequest, type Route, route, type Target } from "./routes.ts";
-import { AppliedFields } from "./server-side-apply.ts";
 import { Storage, type StorageState } from "./storage.ts";
 import { type Answer, answerTarget, type Parts, refusalAnswer, statusAnswer } from "./verbs.ts";
 import type { Watch, WatchEnd } from "./watch.ts";
@@ -117,7 +116,7 @@ export class ApiServerCore {
     this.#parts = {
       reader: new Reader({ storage, clock, randomness, bookmarkIntervalMs }),
       writer: new Writer({ storage, clock, randomness }),
-      applied: new AppliedFields(),
+      clock,
       collector: new DependentsCollector(storage, clock),
     };
     this.#namespaceRemoval = new NamespaceRemoval(storage, clock);

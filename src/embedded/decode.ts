@@ -20,11 +20,6 @@ export function isFields(value: unknown): value is Fields {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** A value from JSON text; throws `SyntaxError`. */
-export function jsonValue(text: string): unknown {
-  return JSON.parse(text);
-}
-
 /** A value from YAML text, of which JSON is a part; 400 for anything else. */
 export function yamlValue(text: string): unknown {
   try {

@@ -1,14 +1,26 @@
 /** PATCH in its four content types, each turned into the object that it asks for. */
+import { parseObject } from "../kube/answer.ts";
+import type { Clock } from "../runtime/clock.ts";
 import { decodeObject, type FieldValidation, type GivenObject } from "./bodies.ts";
 import type { Entry } from "./collection.ts";
 import { DecodeFailure, isFields } from "./decode.ts";
+import { timeText } from "./instants.ts";
 import { applyJsonPatch } from "./json-patch.ts";
+import { managedFieldsOf } from "./managed-fields.ts";
 import { mergePatch, strategicMergePatch } from "./merge-patch.ts";
-import { badRequest, invalid, invalidValue, modifiedMeanwhile, notFound, unsupportedMediaType } from "./refusal.ts";
+import {
+  badRequest,
+  conflict,
+  invalid,
+  invalidValue,
+  modifiedMeanwhile,
+  notFound,
+  unsupportedMediaType,
+} from "./refusal.ts";
 import { servedJson } from "./representation.ts";
 import type { ResourceDefinition } from "./resources.ts";
 import type { CoreRequest, Target } from "./routes.ts";
-import { type AppliedFields, applyConfiguration } from "./server-side-apply.ts";
+import { applyConfiguration } from "./server-side-apply.ts";
 import { sameName, sameNamespace, type WriteOptions, type Writer, type Written } from "./writes.ts";
 
 const APPLY = "application/apply-patch+yaml";
@@ -18,7 +30,7 @@ const JSON_PATCH = "application/json-patch+json";
 
 export interface Patcher {
   readonly writer: Writer;
-  readonly applied: AppliedFields;
+  readonly clock: Clock;
 }
 
 export function patchObject(patcher: Patcher, target: Target, request: CoreRequest, options: WriteOptions): Written {
@@ -40,18 +52,24 @@ export function patchObject(patcher: Patcher, target: Target, request: CoreReque
 }
 
 function apply(patcher: Patcher, target: Target, request: CoreRequest, options: WriteOptions): Written {
-  const { writer, applied } = patcher;
+  const { writer, clock } = patcher;
+  const { resource, name = "", subresource } = target;
   const previous = writer.find(target);
-  const configured = applyConfiguration(applied, target, request, previous);
-  const given = decodePatched(target.resource, configured.object, options);
+  if (previous === undefined && subresource !== undefined) throw notFound(resource, name);
+  const served =
+    previous === undefined ? undefined : parseObject(servedJson(resource, previous), undefined, "a stored object");
+  const configured = applyConfiguration(target, request, served, timeText(clock.wallMs()));
+  const given = decodePatched(resource, configured.object, options);
   sameNamespace(given, target);
-  sameName(given, target.name ?? "");
-  const entry =
-    previous === undefined
-      ? writer.createGiven(target, given, target.name ?? "", options, true)
-      : put(writer, target, previous, given, options);
-  if (!options.dryRun) configured.remember(entry.object.metadata.uid ?? "");
-  return { entry, created: previous === undefined };
+  sameName(given, name);
+  const { uid } = given.metadata;
+  if (previous === undefined && uid !== undefined) {
+    const problem = `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`;
+    throw conflict(resource, name, problem);
+  }
+  const applying = { ...options, owned: () => managedFieldsOf(configured.owners) };
+  if (previous !== undefined) return { entry: put(writer, target, previous, given, applying), created: false };
+  return { entry: writer.createGiven(target, given, name, applying, true), created: true };
 }
 
 /** The patched object replaces the previous one; a resourceVersion in the patch is a precondition. */

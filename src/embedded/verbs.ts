@@ -2,6 +2,8 @@
 
 import { yamlValue } from "./decode.ts";
 import { type DependentsCollector, parseDeleteOptions } from "./deletions.ts";
+import { timeText } from "./instants.ts";
+import { managedFieldsOf, ownersAfterUpdate } from "./managed-fields.ts";
 import { refuseImmortal } from "./namespaces.ts";
 import { type Patcher, patchObject } from "./patching.ts";
 import type { Reader } from "./reads.ts";
@@ -13,9 +15,10 @@ import {
   unsupportedMediaType,
   unsupportedValue,
 } from "./refusal.ts";
+import { groupVersionOf } from "./resources.ts";
 import type { CoreRequest, Target } from "./routes.ts";
 import type { Watch } from "./watch.ts";
-import type { WriteOptions, Writer } from "./writes.ts";
+import type { WriteOptions } from "./writes.ts";
 
 type Headers = Readonly<Record<string, string>>;
 
@@ -113,17 +116,17 @@ export function answerTarget(parts: Parts, target: Target, request: CoreRequest)
     case "watch":
       return { kind: "stream", status: 200, headers: JSON_HEADERS, watch: reader.watch(target, request) };
     case "create":
-      return create(reader, writer, target, request);
+      return create(parts, target, request);
     case "update": {
       const body = jsonBody(request);
       const representation = reader.representation(target, request, false);
-      const options = writeOptions(request, "UpdateOptions");
+      const options = writeOptions(parts, target, request, "UpdateOptions");
       const { entry, created } = writer.update(target, body, options);
       return written(created ? 201 : 200, representation.one(entry), options);
     }
     case "patch": {
       const representation = reader.representation(target, request, false);
-      const options = writeOptions(request, "PatchOptions");
+      const options = writeOptions(parts, target, request, "PatchOptions");
       const { entry, created } = patchObject(parts, target, request, options);
       return written(created ? 201 : 200, representation.one(entry), options);
     }
@@ -134,10 +137,11 @@ export function answerTarget(parts: Parts, target: Target, request: CoreRequest)
   }
 }
 
-function create(reader: Reader, writer: Writer, target: Target, request: CoreRequest): Answer {
+function create(parts: Parts, target: Target, request: CoreRequest): Answer {
+  const { reader, writer } = parts;
   const body = jsonBody(request);
   const representation = reader.representation(target, request, false);
-  const options = writeOptions(request, "CreateOptions");
+  const options = writeOptions(parts, target, request, "CreateOptions");
   const entry = writer.create(target, body, options);
   return written(201, representation.one(entry), options);
 }
@@ -182,8 +186,8 @@ function removeAll(parts: Parts, target: Target, request: CoreRequest): Answer {
   return jsonAnswer(200, representation.many(entries, { resourceVersion }));
 }
 
-function writeOptions(request: CoreRequest, kind: string): WriteOptions {
-  const { dryRun, fieldValidation } = request.query ?? {};
+function writeOptions({ clock }: Parts, target: Target, request: CoreRequest, kind: string): WriteOptions {
+  const { dryRun, fieldValidation, fieldManager } = request.query ?? {};
   if (dryRun !== undefined && dryRun !== "" && dryRun !== "All") {
     throw invalidOptions(kind, [unsupportedValue("dryRun", [dryRun], ["All"])]);
   }
@@ -193,7 +197,21 @@ function writeOptions(request: CoreRequest, kind: string): WriteOptions {
     ]);
   }
   const validation = fieldValidation === "Ignore" || fieldValidation === "Strict" ? fieldValidation : "Warn";
-  return { dryRun: dryRun === "All", validation, warnings: [] };
+  return {
+    dryRun: dryRun === "All",
+    validation,
+    warnings: [],
+    owned(previous, next) {
+      if (previous?.metadata.managedFields === undefined) return [];
+      const updater = {
+        manager: fieldManager || request.userAgent?.split("/")[0] || "unknown",
+        apiVersion: groupVersionOf(target.resource),
+        subresource: target.subresource,
+        time: timeText(clock.wallMs()),
+      };
+      return managedFieldsOf(ownersAfterUpdate(previous, next, updater));
+    },
+  };
 }
 
 /** The body of a POST or PUT as JSON, which may have come as YAML. */

@@ -40,6 +40,8 @@ export interface WriterOptions {
 
 export interface WriteOptions extends FieldValidation {
   readonly dryRun: boolean;
+  /** Who owns which fields of what is stored, as `metadata.managedFields`; left out: nobody. */
+  readonly owned?: (previous: KubernetesObject | undefined, next: KubernetesObject) => readonly Fields[];
 }
 
 export interface Written {
@@ -82,7 +84,7 @@ export class Writer {
       deletionTimestamp: undefined,
     });
     const fields = resource.status ? withoutStatus(given.fields) : given.fields;
-    const object = resource.complete(compose(resource, metadata, fields));
+    const object = withOwners(undefined, resource.complete(compose(resource, metadata, fields)), options);
     refuseProblems(resource, name, [
       ...newMetadataProblems(object.metadata, resource),
       ...resource.validate(object, undefined),
@@ -118,7 +120,9 @@ export class Writer {
   replace(target: Target, previous: Entry, given: GivenObject, options: WriteOptions): Entry {
     const { resource, name = "" } = target;
     const { storage } = this.#options;
-    const next = target.subresource === "status" ? statusOf(previous, given) : this.#changed(resource, previous, given);
+    const changed =
+      target.subresource === "status" ? statusOf(previous, given) : this.#changed(resource, previous, given);
+    const next = withOwners(previous.object, changed, options);
     refuseProblems(resource, name, [
       ...changedMetadataProblems(given.metadata, next.metadata, previous.object.metadata, resource.custom),
       ...resource.validate(next, previous.object),
@@ -205,6 +209,18 @@ function compose(
   // Views are stored under the version of the core group.
   const apiVersion = resource.view === undefined ? groupVersionOf(resource) : resource.version;
   return { kind: resource.kind, apiVersion, metadata, ...fields };
+}
+
+/** The object with its owners, which are the last of its metadata. */
+function withOwners(
+  previous: KubernetesObject | undefined,
+  next: KubernetesObject,
+  { owned }: WriteOptions,
+): KubernetesObject {
+  const managedFields = owned?.(previous, next) ?? [];
+  const { managedFields: before, ...metadata } = next.metadata;
+  if (managedFields.length === 0 && before === undefined) return next;
+  return { ...next, metadata: managedFields.length === 0 ? metadata : { ...metadata, managedFields } };
 }
 
 function withoutStatus(fields: Fields): Fields {

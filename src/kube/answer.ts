@@ -22,6 +22,7 @@ const CODES: ReadonlyMap<number, ErrorCode> = new Map([
   [404, "not-found"],
   [409, "conflict"],
   [410, "gone"],
+  [415, "invalid-request"],
   [422, "invalid-request"],
   [429, "too-many-requests"],
 ]);

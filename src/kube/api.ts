@@ -71,6 +71,35 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
 }
 
+/** How a patch is meant: RFC 7396, RFC 6902, Kubernetes' own merge of lists by their keys, or a server-side apply. */
+export type PatchKind = "merge" | "json" | "strategic" | "apply";
+
+/** A part of an object that is written by itself. */
+export type Subresource = "status";
+
+/** Options of a patch. */
+export interface PatchCallOptions extends CallOptions {
+  /** Default `merge`. */
+  readonly kind?: PatchKind;
+  readonly subresource?: Subresource;
+  /** Who owns what is written; required for `apply`. */
+  readonly fieldManager?: string;
+  /** For `apply`: takes fields from other managers instead of a conflict. */
+  readonly force?: boolean;
+}
+
+/** What becomes of the dependents of a deleted object. */
+export type PropagationPolicy = "Background" | "Foreground" | "Orphan";
+
+/** Options of a deletion. */
+export interface DeleteCallOptions extends CallOptions {
+  /** Default: that of the resource, mostly `Background`. */
+  readonly propagationPolicy?: PropagationPolicy;
+}
+
+/** The body of a patch: an object, or for kind `json` a list of operations. */
+export type PatchBody = Readonly<Record<string, unknown>> | readonly unknown[];
+
 /**
  * Typed calls on any resource. Every answer that is not a success is thrown as an `ElectorateError` with the code of
  * its status; nothing is retried by default (see `KubeClient`).
@@ -91,20 +120,19 @@ export interface KubeApi {
   create(resource: ApiResource, object: KubernetesObject, options?: CallOptions): Promise<KubernetesObject>;
   update(resource: ApiResource, object: KubernetesObject, options?: CallOptions): Promise<KubernetesObject>;
   updateStatus(resource: ApiResource, object: KubernetesObject, options?: CallOptions): Promise<KubernetesObject>;
-  /** JSON merge patch. */
   patch(
     resource: ApiResource,
     namespace: string | undefined,
     name: string,
-    patch: Readonly<Record<string, unknown>>,
-    options?: CallOptions,
+    patch: PatchBody,
+    options?: PatchCallOptions,
   ): Promise<KubernetesObject>;
   delete(
     resource: ApiResource,
     namespace: string | undefined,
     name: string,
     preconditions: { readonly uid?: string; readonly resourceVersion?: string },
-    options?: CallOptions,
+    options?: DeleteCallOptions,
   ): Promise<void>;
   /** Finds a resource by `plural`, `plural.group`, `plural.version.group` or `plural.group/version`; throws `invalid-configuration` naming near misses. */
   discover(name: string, options?: CallOptions): Promise<ApiResource>;

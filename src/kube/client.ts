@@ -1,7 +1,17 @@
 import { type Clock, systemClock } from "../runtime/clock.ts";
 import { type Randomness, systemRandomness } from "../runtime/randomness.ts";
 import { answerError, isSuccess, parseObject } from "./answer.ts";
-import type { ApiResource, CallOptions, KubeApi, KubernetesObject, Selection } from "./api.ts";
+import type {
+  ApiResource,
+  CallOptions,
+  DeleteCallOptions,
+  KubeApi,
+  KubernetesObject,
+  PatchBody,
+  PatchCallOptions,
+  PatchKind,
+  Selection,
+} from "./api.ts";
 import { Discovery } from "./discovery.ts";
 import { listAll } from "./listing.ts";
 import { type Patience, patient } from "./patience.ts";
@@ -26,6 +36,14 @@ export interface KubeClientOptions {
   /** What may be sent again. Default: nothing. */
   readonly patience?: Patience;
 }
+
+const CONTENT_TYPES: Readonly<Record<PatchKind, string>> = {
+  merge: "application/merge-patch+json",
+  json: "application/json-patch+json",
+  strategic: "application/strategic-merge-patch+json",
+  // Every JSON text is YAML, too.
+  apply: "application/apply-patch+yaml",
+};
 
 /** The calls of {@link KubeApi} over any transport; see the head of this file for its promises. */
 export class KubeClient implements KubeApi {
@@ -99,12 +117,18 @@ export class KubeClient implements KubeApi {
     resource: ApiResource,
     namespace: string | undefined,
     name: string,
-    patch: Readonly<Record<string, unknown>>,
-    options?: CallOptions,
+    patch: PatchBody,
+    options: PatchCallOptions = {},
   ): Promise<KubernetesObject> {
-    const path = objectPath(resource, namespace, name);
-    const contentType = "application/merge-patch+json";
-    return this.#object(resource, { method: "PATCH", path, contentType, body: JSON.stringify(patch) }, options);
+    const { kind = "merge", subresource, fieldManager, force } = options;
+    const object = objectPath(resource, namespace, name);
+    const path = subresource === undefined ? object : `${object}/${subresource}`;
+    const query = {
+      ...(fieldManager === undefined ? {} : { fieldManager }),
+      ...(force === true ? { force: "true" } : {}),
+    };
+    const request = { method: "PATCH", path, contentType: CONTENT_TYPES[kind], body: JSON.stringify(patch) } as const;
+    return this.#object(resource, Object.keys(query).length === 0 ? request : { ...request, query }, options);
   }
 
   async delete(
@@ -112,9 +136,10 @@ export class KubeClient implements KubeApi {
     namespace: string | undefined,
     name: string,
     preconditions: { readonly uid?: string; readonly resourceVersion?: string },
-    options?: CallOptions,
+    options: DeleteCallOptions = {},
   ): Promise<void> {
-    const body = JSON.stringify({ apiVersion: "v1", kind: "DeleteOptions", preconditions });
+    const { propagationPolicy } = options;
+    const body = JSON.stringify({ apiVersion: "v1", kind: "DeleteOptions", preconditions, propagationPolicy });
     await this.#call({ method: "DELETE", path: objectPath(resource, namespace, name), body }, options);
   }
 

@@ -15,6 +15,7 @@ export interface LeaseEvent {
     readonly kind: string;
     readonly namespace: string;
     readonly name: string;
+    readonly uid?: string;
   };
   /** Name of the Lease. */
   readonly lease: string;
@@ -28,10 +29,22 @@ export interface LeaseEvent {
   readonly once: string;
 }
 
+/** The Pod that this process runs in. */
+export interface OwnPod {
+  readonly name: string;
+  readonly namespace: string;
+  readonly uid: string;
+}
+
+/** At which objects an Event is found: `kubectl describe` shows those regarding an object, and no others. */
+export type EventPlace = "lease" | "pod" | "both";
+
 export interface LeaseEventsOptions {
   readonly api: KubeApi;
   readonly namespace: string;
   readonly identity: string;
+  /** `undefined` outside of a Pod: then nothing is told at one. */
+  readonly ownPod: OwnPod | undefined;
   readonly deadlineMs: number;
   readonly clock: Clock;
   readonly trouble: TroubleLog;
@@ -47,30 +60,50 @@ export class LeaseEvents {
     this.#options = options;
   }
 
-  async tell(event: LeaseEvent): Promise<void> {
-    const { api, namespace, identity, deadlineMs, clock, trouble } = this.#options;
+  async tell(event: LeaseEvent, at: EventPlace = "both"): Promise<void> {
+    const { namespace, ownPod } = this.#options;
+    const lone = { apiVersion: "coordination.k8s.io/v1", kind: "Lease", namespace, name: event.lease };
+    const lease = event.regarding ?? lone;
+    const ofLease = event.uid === undefined ? lease : { ...lease, uid: event.uid };
+    const pod = ownPod === undefined ? undefined : { apiVersion: "v1", kind: "Pod", ...ownPod };
+    const told: Promise<void>[] = [];
+    if (at !== "pod") told.push(this.#create(event, ofLease, pod));
+    if (at !== "lease" && pod !== undefined) told.push(this.#create(event, pod, ofLease));
+    await Promise.all(told);
+  }
+
+  async #create(event: LeaseEvent, regarding: Reference, related: Reference | undefined): Promise<void> {
+    const { api, identity, deadlineMs, clock, trouble } = this.#options;
+    const { kind, name } = regarding;
     try {
-      await api.create(EVENTS, eventObject(event, namespace, identity, clock.wallMs()), { deadlineMs });
-      trouble.clear("event-write");
+      await api.create(EVENTS, eventObject(event, regarding, related, identity, clock.wallMs()), { deadlineMs });
+      trouble.clear("event-write", kind);
     } catch (error) {
       // Somebody has told it already.
-      if (hasCode(error, "conflict")) trouble.clear("event-write");
-      else trouble.report("event-write", `creating an Event about Lease ${event.lease}`, error);
+      if (hasCode(error, "conflict")) trouble.clear("event-write", kind);
+      else trouble.report("event-write", `creating an Event about ${kind} ${name}`, error, kind);
     }
   }
 }
+
+type Reference = NonNullable<LeaseEvent["regarding"]>;
 
 /** The API server takes at most so much. */
 const LONGEST_INSTANCE = 128;
 const LONGEST_NOTE = 1_000;
 const LONGEST_NAME_HEAD = 230;
 
-function eventObject(event: LeaseEvent, namespace: string, identity: string, wallMs: number): KubernetesObject {
-  const { lease, uid, reason, action, note, once, type = "Warning" } = event;
-  const head = lease.slice(0, LONGEST_NAME_HEAD).replace(/[-.]+$/, "");
+function eventObject(
+  event: LeaseEvent,
+  regarding: Reference,
+  related: Reference | undefined,
+  identity: string,
+  wallMs: number,
+): KubernetesObject {
+  const { reason, action, note, once, type = "Warning" } = event;
+  const { name, namespace } = regarding;
+  const head = name.slice(0, LONGEST_NAME_HEAD).replace(/[-.]+$/, "");
   const tail = createHash("sha256").update(`${reason} ${once}`).digest("hex").slice(0, 16);
-  const lone = { apiVersion: "coordination.k8s.io/v1", kind: "Lease", namespace, name: lease };
-  const regarding = event.regarding ?? lone;
   return {
     apiVersion: "events.k8s.io/v1",
     kind: "Event",
@@ -82,6 +115,7 @@ function eventObject(event: LeaseEvent, namespace: string, identity: string, wal
     reason,
     action,
     note: note.slice(0, LONGEST_NOTE),
-    regarding: uid === undefined ? regarding : { ...regarding, uid },
+    regarding,
+    ...(related === undefined ? {} : { related }),
   };
 }

@@ -1,16 +1,15 @@
 import type { Clock, Timer } from "../runtime/clock.ts";
 import type { Telemetry, Transition } from "../runtime/telemetry.ts";
-import type { LeaseEvent } from "./events.ts";
-import { nameOf } from "./names.ts";
+import type { EventPlace, LeaseEvent } from "./events.ts";
 
 export interface TransitionEventsOptions {
   readonly clock: Clock;
-  /** Of the Leases. */
-  readonly namespace: string;
   readonly identity: string;
+  /** Whether there is a Pod at which things can be told. */
+  readonly inPod: boolean;
   /** What is told of a transition; `undefined` for one that is no news to people. */
   readonly say: (transition: Transition) => Said | undefined;
-  readonly tell: (event: LeaseEvent) => Promise<void>;
+  readonly tell: (event: LeaseEvent, at: EventPlace) => Promise<void>;
 }
 
 /** What one transition says to people. */
@@ -24,7 +23,7 @@ export interface Said extends Pick<LeaseEvent, "regarding"> {
 
 /** What comes together is told together. */
 const GATHER_MS = 1_000;
-/** Up to so many of one reason are told each at its own Lease; more are one Event of the Pod. */
+/** Up to so many of one reason are told each at its own Lease; more in one Event, at the Pod where there is one. */
 const MOST_APART = 3;
 const SHOWN = 10;
 /** So many Events at once, and one more each so often: an Event is a write of the API server, and a fleet has many shards. */
@@ -32,12 +31,12 @@ const BURST = 10;
 const REFILL_MS = 10_000;
 
 /**
- * Events of what happens to Leases here. A drain of a thousand shards is one Event, a Lease that flaps a few of them, and nobody waits
- * for any: what there is no allowance for is gathered until there is.
+ * Events of what happens to Leases here, at each Lease and, one for each reason, at the Pod of this replica. A drain of a thousand shards is one
+ * Event, a Lease that flaps a few of them, and nobody waits for any: what there is no allowance for is gathered until there is.
  */
 export class TransitionEvents {
   readonly #options: TransitionEventsOptions;
-  readonly #gathered = new Map<string, { readonly said: Said; readonly epoch: string }[]>();
+  readonly #gathered = new Map<string, Gathered>();
   #timer: Timer | undefined;
   #allowance = BURST;
   #refilledMs: number;
@@ -76,9 +75,10 @@ export class TransitionEvents {
   #note(transition: Transition): void {
     const said = this.#isClosed ? undefined : this.#options.say(transition);
     if (said === undefined) return;
-    const gathered = this.#gathered.get(said.reason) ?? [];
-    gathered.push({ said, epoch: transition.epoch });
-    this.#gathered.set(said.reason, gathered);
+    const one = { said, epoch: transition.epoch };
+    const gathered = this.#gathered.get(said.reason);
+    if (gathered === undefined) this.#gathered.set(said.reason, [one]);
+    else gathered.push(one);
     this.#timer ??= this.#options.clock.timer(GATHER_MS, () => void this.#flush());
   }
 
@@ -94,32 +94,48 @@ export class TransitionEvents {
     for (const [reason, gathered] of [...this.#gathered]) {
       if (this.#allowance === 0) break;
       this.#gathered.delete(reason);
-      const events =
-        gathered.length > Math.min(MOST_APART, this.#allowance) ? [this.#together(gathered)] : gathered.map(apart);
-      this.#allowance -= events.length;
-      told.push(...events.map(tell));
+      told.push(...this.#eventsOf(gathered).map(({ event, at }) => tell(event, at)));
     }
     if (this.#gathered.size > 0) this.#timer = clock.timer(REFILL_MS, () => void this.#flush());
     await Promise.all(told);
   }
 
-  #together(gathered: readonly { readonly said: Said; readonly epoch: string }[]): LeaseEvent {
-    const { namespace, identity } = this.#options;
-    const [first] = gathered;
-    const leases = [...new Set(gathered.map(({ said }) => said.lease))];
-    const others = leases.length > SHOWN ? ` and ${leases.length - SHOWN} more` : "";
-    return {
-      ...(first?.said ?? { type: "Normal", reason: "", action: "" }),
-      lease: nameOf(identity),
-      regarding: { apiVersion: "v1", kind: "Pod", namespace, name: nameOf(identity) },
-      uid: undefined,
-      note: `${gathered.length} times: ${leases.slice(0, SHOWN).join(", ")}${others}`,
-      once: `${identity} ${gathered.map(({ epoch }) => epoch).join(" ")}`,
-    };
+  /** What is told of one reason, within the allowance. */
+  #eventsOf(gathered: Gathered): { readonly event: LeaseEvent; readonly at: EventPlace }[] {
+    const { identity, inPod } = this.#options;
+    const events: { event: LeaseEvent; at: EventPlace }[] = [];
+    const areApart = gathered.length <= Math.min(MOST_APART, this.#allowance - (inPod ? 1 : 0));
+    if (areApart) events.push(...gathered.map((one) => ({ event: apart(one), at: "lease" as const })));
+    if (inPod) events.push({ event: together(gathered, identity), at: "pod" });
+    else if (!areApart) events.push({ event: together(gathered, identity), at: "lease" });
+    this.#allowance -= events.length;
+    return events;
   }
 }
 
-function apart({ said, epoch }: { readonly said: Said; readonly epoch: string }): LeaseEvent {
+interface Happened {
+  readonly said: Said;
+  readonly epoch: string;
+}
+
+/** Of one reason. */
+type Gathered = [Happened, ...Happened[]];
+
+/** All of one reason in one Event; it is found at the first Lease of them, or at the Pod. */
+function together(gathered: Gathered, identity: string): LeaseEvent {
+  const [first, ...others] = gathered;
+  if (others.length === 0) return apart(first);
+  const leases = [...new Set(gathered.map(({ said }) => said.lease))];
+  const more = leases.length > SHOWN ? ` and ${leases.length - SHOWN} more` : "";
+  return {
+    ...first.said,
+    uid: undefined,
+    note: `${gathered.length} times: ${leases.slice(0, SHOWN).join(", ")}${more}`,
+    once: `${identity} ${gathered.map(({ epoch }) => epoch).join(" ")}`,
+  };
+}
+
+function apart({ said, epoch }: Happened): LeaseEvent {
   return { ...said, uid: undefined, once: `${said.note} ${epoch}` };
 }
 

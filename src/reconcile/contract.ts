@@ -1,5 +1,6 @@
 import type { KubernetesObject } from "../kube/api.ts";
 import type { Log } from "../runtime/telemetry.ts";
+import type { GuardedClient } from "./client-contract.ts";
 
 /** What a controller author writes, and what it is given. */
 
@@ -49,41 +50,4 @@ export type Reconcile = (
 /** Thrown by a handler whose failure no retry can mend: logged and counted, not requeued. */
 export class TerminalError extends Error {
   override readonly name = "TerminalError";
-}
-
-/** Names one object for the guarded client. `resource` is left out for objects of the reconciled resource. */
-export interface ObjectReference {
-  /** `plural`, `plural.group` or `plural.version.group`, as kubectl takes it. */
-  readonly resource?: string;
-  readonly namespace?: string;
-  readonly name: string;
-}
-
-/**
- * API access that belongs to a term. Reads always work. Every write compares the gate at that moment and throws
- * `gate-closed` when the term has ended; it carries the object's `resourceVersion` (or, for deletes, its `uid` and
- * `resourceVersion` as preconditions), has a deadline of at most what is left of the gate plus the quiesce time, and is never retried by us.
- */
-export interface GuardedClient {
-  get(reference: ObjectReference): Promise<KubernetesObject>;
-  /** All pages of a list. */
-  list(query: {
-    readonly resource?: string;
-    readonly namespace?: string;
-    readonly labelSelector?: string;
-    readonly fieldSelector?: string;
-  }): Promise<KubernetesObject[]>;
-  create(object: KubernetesObject, options?: { readonly resource?: string }): Promise<KubernetesObject>;
-  /** Replaces the object; `metadata.resourceVersion` is required. */
-  update(object: KubernetesObject, options?: { readonly resource?: string }): Promise<KubernetesObject>;
-  /** Merge patch; give `metadata.resourceVersion` in the patch, or `of` (the object it was computed from), to be fenced. */
-  patch(
-    reference: ObjectReference,
-    patch: Readonly<Record<string, unknown>>,
-    options?: { readonly of?: KubernetesObject },
-  ): Promise<KubernetesObject>;
-  /** Deletes exactly this object: its `uid` and `resourceVersion` are sent as preconditions. */
-  delete(object: KubernetesObject, options?: { readonly resource?: string }): Promise<void>;
-  /** Replaces the status subresource; `metadata.resourceVersion` is required. */
-  updateStatus(object: KubernetesObject, options?: { readonly resource?: string }): Promise<KubernetesObject>;
 }

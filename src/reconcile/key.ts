@@ -1,9 +1,12 @@
-import type { KubernetesObject } from "../kube/api.ts";
 import type { ReconcileRequest } from "./contract.ts";
 
+/** What has a key: an object, or what says which one is meant. */
+interface Named {
+  readonly metadata: { readonly namespace?: string | undefined; readonly name: string };
+}
+
 /** `namespace/name`, or the name alone for a cluster-scoped object. Neither part can contain a slash. */
-export function keyOf(object: KubernetesObject): string {
-  const { namespace, name } = object.metadata;
+export function keyOf({ metadata: { namespace, name } }: Named): string {
   return namespace === undefined || namespace === "" ? name : `${namespace}/${name}`;
 }
 

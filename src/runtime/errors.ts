@@ -18,7 +18,7 @@ export type ErrorCode =
   | "conflict"
   /** 410: the resourceVersion or continue token is too old. */
   | "gone"
-  /** 400 and 422: the API server refused the object as it is. */
+  /** 400, 415 and 422: the API server refused the object, or the patch, as it is. */
   | "invalid-request"
   /** 429: asked to come back later (`retryAfterMs`). */
   | "too-many-requests"
@@ -34,6 +34,8 @@ export type ErrorCode =
   | "leadership-lost"
   /** The operation was abandoned because its signal was aborted. */
   | "aborted"
+  /** The object has another controller already. */
+  | "already-owned"
   /** The caller broke a contract of this library. */
   | "misuse";
 

@@ -1,5 +1,6 @@
 import type { ResourceOptions } from "../config/options.ts";
 import { type ApiResource, resourceName } from "../kube/api.ts";
+import { ReadCaches } from "../reconcile/read-caches.ts";
 import { createResourceFinder } from "../reconcile/resource-finder.ts";
 import { ElectorateError } from "../runtime/errors.ts";
 import type { Scope } from "../runtime/scope.ts";
@@ -8,7 +9,7 @@ import { ShardSet, type ShardSetOptions } from "./shard-set.ts";
 import { untilAnswered } from "./until-answered.ts";
 
 export interface EstablishOptions
-  extends Omit<ShardSetOptions, "resource" | "options" | "finder" | "queues">,
+  extends Omit<ShardSetOptions, "resource" | "options" | "finder" | "caches" | "queues">,
     ConnectQueuesOptions {
   readonly resources: readonly ResourceOptions[];
 }
@@ -37,10 +38,8 @@ async function setUp(options: EstablishOptions, scope: Scope, signal: AbortSigna
     options.resources.map(async (settings) => ({ settings, resource: await find(settings, options, signal) })),
   );
   refuseTwice(found.map(({ resource }) => resourceName(resource)));
-  const queues = await connectQueues(options, scope, signal);
-  return found.map(
-    ({ settings, resource }) => new ShardSet({ ...options, finder, queues, resource, options: settings }),
-  );
+  const shared = { finder, caches: new ReadCaches(), queues: await connectQueues(options, scope, signal) };
+  return found.map(({ settings, resource }) => new ShardSet({ ...options, ...shared, resource, options: settings }));
 }
 
 /** Two entries of one resource would share its Leases, and neither would know what the other does under them. */

@@ -10,6 +10,7 @@ import type { Reconcile } from "../reconcile/contract.ts";
 import { createGuardedClient } from "../reconcile/guarded-client.ts";
 import { KeysInWork } from "../reconcile/keys-in-work.ts";
 import type { ReconcileMetrics } from "../reconcile/metrics.ts";
+import type { ReadCaches } from "../reconcile/read-caches.ts";
 import type { ResourceFinder } from "../reconcile/resource-finder.ts";
 import type { Source } from "../reconcile/source.ts";
 import { runWorkers, type Workers } from "../reconcile/worker.ts";
@@ -31,6 +32,10 @@ export interface RunnerContext {
   readonly api: KubeApi;
   readonly finder: ResourceFinder;
   readonly source: Source;
+  /** Of all resources of this replica. */
+  readonly caches: ReadCaches;
+  /** Owns what handlers apply. */
+  readonly fieldManager: string;
   readonly queues: ShardQueues;
   readonly metrics: ReconcileMetrics;
   readonly clock: Clock;
@@ -222,19 +227,15 @@ export class ShardRunner implements ShardLife {
   }
 
   #clientOf(term: Term) {
-    const { api, resource, quiesceMs, finder, source } = this.#context;
     return createGuardedClient({
-      api,
-      resource,
-      quiesceMs,
-      resources: finder,
+      ...this.#context,
+      resources: this.#context.finder,
       gate: {
         permitsWrite: () => term.gate.permitsWrite(),
         remainingMs: () => term.gate.remainingMs(),
         signal: term.signal,
       },
       onWrite: (sent) => this.#writes.track(sent),
-      knownObject: (namespace, name) => source.objectOf(namespace ? `${namespace}/${name}` : name),
     });
   }
 

@@ -7,6 +7,7 @@ import { createKeyMap } from "../placement/key-map.ts";
 import type { ShardQueues } from "../queue/driver.ts";
 import { type FeedsOptions, feedsOf } from "../reconcile/feeds.ts";
 import { ReconcileMetrics } from "../reconcile/metrics.ts";
+import type { ReadCaches } from "../reconcile/read-caches.ts";
 import type { ResourceFinder } from "../reconcile/resource-finder.ts";
 import { createSource, type Source } from "../reconcile/source.ts";
 import { sleep } from "../runtime/clock.ts";
@@ -24,6 +25,8 @@ export interface ShardSetOptions
   readonly timings: Pick<LeaseTimings, "quiesceMs">;
   readonly api: KubeApi;
   readonly finder: ResourceFinder;
+  /** Of all resources of this replica; this one's is added. */
+  readonly caches: ReadCaches;
   readonly queues: ShardQueues;
   readonly overrun: RunnerContext["overrun"];
 }
@@ -53,6 +56,14 @@ export class ShardSet {
       log: telemetry.log,
       onKey: (bucket, key) => this.#runners[bucket]?.add(key),
     });
+    options.caches.add({
+      ...settings,
+      resource,
+      source: this.source,
+      buckets: keyMap.count,
+      // What a transform leaves of an object is good for its author's handler alone.
+      isWhole: settings.metadataOnly !== true && settings.transform === undefined,
+    });
     this.#context = {
       identity: options.identity,
       resource,
@@ -63,6 +74,8 @@ export class ShardSet {
       api: options.api,
       finder: options.finder,
       source: this.source,
+      caches: options.caches,
+      fieldManager: coordinator,
       queues: options.queues,
       metrics: new ReconcileMetrics(telemetry.meter, this.resource),
       clock,

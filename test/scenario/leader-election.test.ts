@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import type { Term } from "../../src/election/term.ts";
 import { ElectorateError } from "../../src/runtime/errors.ts";
 import { LeaderWorld } from "../support/leader-world.ts";
@@ -224,10 +224,31 @@ describe("what a user sees of it", () => {
   it("the metrics say that it leads when it does not", async () => {
     const { world, leader, standby } = await led();
     expect(leader.metrics.get("leader_election_master_status")).toBe(1);
-    expect(standby.metrics.get("leader_election_master_status")).toBeUndefined();
+    expect(standby.metrics.get("leader_election_master_status")).toBe(0);
     leader.cut();
     await world.clock.advance(V + 50);
     expect(leader.metrics.get("leader_election_master_status")).toBe(0);
+  });
+
+  it("a renewal that needed a read is not counted, or a candidate that came too late is", async () => {
+    const { world, leader, standby } = await led();
+    const slow = (of: typeof leader): number | undefined => of.metrics.get("leader_election_slowpath_total");
+    expect([slow(leader), slow(standby)]).toEqual([undefined, undefined]);
+    world.core.faults.add({ verb: "update", resource: "leases", times: 1, fault: { kind: "answer", status: 409 } });
+    await world.clock.advance(2 * R);
+    expect(leader.leads).toBe(true);
+    expect([slow(leader), slow(standby)]).toEqual([1, undefined]);
+    world.core.faults.add({
+      verb: "update",
+      resource: "leases",
+      // The release passes, the take does not.
+      skip: 1,
+      times: 1,
+      fault: { kind: "answer", status: 409 },
+    });
+    leader.stop();
+    await world.until("the other one", 2 * L, () => standby.leads);
+    expect(slow(standby)).toBeUndefined();
   });
 });
 
@@ -255,6 +276,25 @@ describe("Events of a leader election", () => {
       ]),
     );
     expect(events).toHaveLength(4);
+  });
+});
+
+describe("Events at the Pod of a leader", () => {
+  afterEach(() => vi.unstubAllEnvs());
+
+  it("kubectl describe pod does not say that it leads", async () => {
+    for (const [name, value] of Object.entries({ POD_NAME: "web-0", POD_NAMESPACE: "default", POD_UID: "pod-uid" })) {
+      vi.stubEnv(name, value);
+    }
+    const { world, leader } = await led(1);
+    await world.clock.advance(2 * R);
+    const note = `${leader.elector.identity} became leader`;
+    const pod = { apiVersion: "v1", kind: "Pod", namespace: "default", name: "web-0", uid: "pod-uid" };
+    const lease = { apiVersion: "coordination.k8s.io/v1", kind: "Lease", namespace: "default", name: "shop" };
+    expect(world.events().map((event) => [event["note"], event["regarding"], event["related"]])).toEqual([
+      [note, lease, pod],
+      [note, pod, lease],
+    ]);
   });
 });
 

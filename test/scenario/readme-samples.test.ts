@@ -97,6 +97,30 @@ describe("a sample of the README", () => {
     expect(await leaseIn(server, "shop-controller")).toMatchObject({ spec: { holderIdentity: "" } });
   });
 
+  it("client.apply( makes no child, one that is nobody's, or an object that can never be deleted", async () => {
+    const server = await startApiServer();
+    undo.push(() => server.close());
+    const url = `${server.url}/api/v1/namespaces/default/configmaps`;
+    const cart = { metadata: { name: "cart", labels: { app: "shop" } } };
+    await fetch(url, { method: "POST", headers: JSON_BODY, body: JSON.stringify(cart) });
+    const sample = startSample("client.apply(", server);
+    const says = (text: string) => until(text, START_BOUND_MS, () => sample.output().includes(text), sample.output);
+    await says("applied cart-till");
+    expect(await (await fetch(`${url}/cart-till`)).json()).toMatchObject({
+      data: { coins: "0" },
+      metadata: {
+        ownerReferences: [{ apiVersion: "v1", kind: "ConfigMap", name: "cart", controller: true }],
+        managedFields: [{ manager: "shop-tills", operation: "Apply" }],
+      },
+    });
+    await fetch(`${url}/cart`, { method: "DELETE" });
+    await says("closing the till of cart");
+    const isGone = async () => (await fetch(`${url}/cart`)).status === 404;
+    await until("the end of the cart", START_BOUND_MS, isGone, sample.output);
+    sample.process.kill("SIGTERM");
+    expect(await sample.exited).toBe(0);
+  });
+
   it("the worked example of parts serves nothing, reports nothing, or writes no status", async () => {
     const server = await startApiServer();
     undo.push(() => server.close());

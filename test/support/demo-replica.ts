@@ -4,7 +4,8 @@
  */
 import { fork } from "node:child_process";
 import { reconcileConfigMap } from "../../src/cli/demo/handler.ts";
-import type { GuardedClient, ReconcileContext } from "../../src/reconcile/contract.ts";
+import type { GuardedClient } from "../../src/reconcile/client-contract.ts";
+import type { ReconcileContext } from "../../src/reconcile/contract.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
 import { silentTelemetry } from "../../src/runtime/telemetry.ts";
 
@@ -23,6 +24,9 @@ function client(patch: GuardedClient["patch"]): GuardedClient {
     create: refuse,
     update: refuse,
     updateStatus: refuse,
+    patchStatus: refuse,
+    apply: refuse,
+    applyStatus: refuse,
     delete: refuse,
     patch,
   };

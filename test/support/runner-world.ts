@@ -8,6 +8,7 @@ import { shardsOf } from "../../src/lease/names.ts";
 import { createMemoryQueue } from "../../src/queue/memory.ts";
 import type { Reconcile, ReconcileContext } from "../../src/reconcile/contract.ts";
 import { ReconcileMetrics } from "../../src/reconcile/metrics.ts";
+import { ReadCaches } from "../../src/reconcile/read-caches.ts";
 import { createResourceFinder } from "../../src/reconcile/resource-finder.ts";
 import type { Source } from "../../src/reconcile/source.ts";
 import { ElectorateError } from "../../src/runtime/errors.ts";
@@ -79,6 +80,8 @@ export function made(keys: readonly string[] = ["default/a"], workers = 1, reque
       api,
       finder: createResourceFinder(api),
       source,
+      caches: new ReadCaches(),
+      fieldManager: "shop",
       queues: {
         open: ({ shard: name }) => createMemoryQueue({ clock, meter: telemetry.meter, name }),
         problem: undefined,

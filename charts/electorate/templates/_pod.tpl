@@ -148,6 +148,7 @@ volumes:
 {{- $fields := list
   (list "POD_NAME" "metadata.name")
   (list "POD_NAMESPACE" "metadata.namespace")
+  (list "POD_UID" "metadata.uid")
   (list "POD_IP" "status.podIP")
   (list "NODE_NAME" "spec.nodeName")
   (list "POD_TEMPLATE_HASH" "metadata.labels['pod-template-hash']")

@@ -16,6 +16,7 @@ import { pagingCases } from "./cases/paging.ts";
 import { patchCases } from "./cases/patches.ts";
 import { representationCases } from "./cases/representations.ts";
 import { selectorCases } from "./cases/selectors.ts";
+import { applyCases } from "./cases/server-side-apply.ts";
 import { statusCases } from "./cases/status.ts";
 import { validationCases } from "./cases/validation.ts";
 import { watchStartCases } from "./cases/watch-starts.ts";
@@ -30,6 +31,7 @@ const THEMES: Readonly<Record<string, readonly Case[]>> = {
   leases: leaseCases,
   validation: validationCases,
   patches: patchCases,
+  "server-side apply": applyCases,
   "status subresource": statusCases,
   selectors: selectorCases,
   lists: listCases,

@@ -3,7 +3,7 @@ import { createServer, type Server } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { overridden } from "../../../src/cli/overrides.ts";
+import { flagsOf } from "../../../src/cli/overrides.ts";
 import { EXAMPLE_CONFIGURATION } from "../../../src/config/example.ts";
 import { loadConfiguration } from "../../../src/config/load.ts";
 import { type Ended, electorate as run } from "../../support/command.ts";
@@ -117,19 +117,96 @@ describe("electorate run", () => {
       expect(stderr).toMatch(/^error: typo\.yaml:4:14 resources\[0\]\.handler: .*did you mean "reconcilePods"\?/);
     }
   });
+});
 
-  it("lets the command line go before the configuration", () => {
-    const configuration = loadConfiguration(EXAMPLE_CONFIGURATION, "e.yaml");
-    expect(overridden(configuration, {})).toEqual(configuration);
-    expect(overridden(configuration, { leaderElect: false, httpAddress: "127.0.0.1:0" })).toMatchObject({
-      leaderElection: "none",
+describe("the flags of controller-runtime and client-go", () => {
+  const load = (overrides: Parameters<typeof flagsOf>[0], text = EXAMPLE_CONFIGURATION) =>
+    loadConfiguration(text, "e.yaml", flagsOf(overrides));
+  const problemsOf = (overrides: Parameters<typeof flagsOf>[0], text?: string): string[] => {
+    try {
+      load(overrides, text);
+      return [];
+    } catch (error) {
+      return error instanceof Error ? error.message.split("\n") : [];
+    }
+  };
+
+  it("go after the configuration, or change what they do not name", () => {
+    const configuration = load({});
+    expect(
+      load({
+        leaderElectLeaseDuration: "60s",
+        leaderElectRenewDeadline: "40s",
+        leaderElectRetryPeriod: "5s",
+        leaderElectResourceLock: "leases",
+        leaderElectResourceName: "orders",
+        leaderElectResourceNamespace: "prod",
+        httpAddress: "127.0.0.1:0",
+      }),
+    ).toEqual({
+      ...configuration,
+      coordinator: "orders",
+      namespace: "prod",
+      lease: { ...configuration.lease, durationMs: 60_000, renewDeadlineMs: 40_000, retryPeriodMs: 5_000 },
       httpAddress: "127.0.0.1:0",
     });
-    expect(overridden(configuration, { leaderElect: true, httpAddress: "none" })).toMatchObject({
-      leaderElection: "shards",
-      httpAddress: undefined,
+  });
+
+  it("switch the election the wrong way, by either of its names", () => {
+    const off = EXAMPLE_CONFIGURATION.replace("leaderElection: shards", "leaderElection: none");
+    for (const name of ["leaderElect", "enableLeaderElection"] as const) {
+      expect(load({ [name]: false }).leaderElection).toBe("none");
+      expect(load({ [name]: true }, off).leaderElection).toBe("shards");
+    }
+    expect(load({ httpAddress: "none" }).httpAddress).toBeUndefined();
+    expect(load({}, off).leaderElection).toBe("none");
+    expect(problemsOf({ leaderElect: true, enableLeaderElection: false })).toEqual([
+      "the command line with e.yaml has 1 problem:",
+      "--enable-leader-election: says the opposite of --leader-elect, which is its newer name; give one of them",
+    ]);
+  });
+
+  it("hide a problem behind another, or blame the file for what a flag says", () => {
+    const wrong = EXAMPLE_CONFIGURATION.replace("buckets: 8", "buckets: 0");
+    const [title, ...problems] = problemsOf(
+      {
+        leaderElectLeaseDuration: "15",
+        leaderElectResourceName: "Shop",
+        leaderElectResourceLock: "configmaps",
+        httpAddress: "8080",
+      },
+      wrong,
+    );
+    expect(title).toBe("the command line with e.yaml has 5 problems:");
+    expect(problems).toEqual([
+      expect.stringMatching(/^--leader-elect-resource-lock: must be "leases", .*"configmaps".*runLeaderElection/),
+      expect.stringMatching(/^--leader-elect-resource-name: .*"Shop"/),
+      expect.stringMatching(/^--leader-elect-lease-duration: must be a duration with a unit.*15s/),
+      expect.stringMatching(/^--http-address: .*8080/),
+      expect.stringMatching(/^e\.yaml:\d+:\d+ resources\[0\]\.buckets: .*0/),
+    ]);
+  });
+
+  it("do not fit to what the file says, and nobody is told which of them", () => {
+    expect(problemsOf({ leaderElectRenewDeadline: "14s" })).toEqual([
+      "the command line with e.yaml has 1 problem:",
+      expect.stringMatching(/^--leader-elect-renew-deadline: lease\.duration leaves too little time/),
+    ]);
+    expect(problemsOf({ leaderElectRetryPeriod: "9s" })[1]).toMatch(
+      /^--leader-elect-retry-period: lease\.renewDeadline must be longer than 1\.2 x retryPeriod/,
+    );
+  });
+
+  it("give a configuration what it lacks, or are lost in one that is none", () => {
+    const small = "resources: [{ resource: pods, handler: ./h.js#f }]\n";
+    expect(load({ leaderElectResourceName: "shop", leaderElectRetryPeriod: "1s" }, small)).toMatchObject({
+      coordinator: "shop",
+      lease: { retryPeriodMs: 1_000 },
     });
-    expect(() => overridden(configuration, { httpAddress: "8080" })).toThrow(/--http-address must be/);
+    expect(problemsOf({ leaderElectRetryPeriod: "1s" }, `coordinator: shop\nlease: 5\n${small}`)).toEqual([
+      "e.yaml has 1 problem:",
+      expect.stringMatching(/^e\.yaml:2:8 lease: must be a map/),
+    ]);
   });
 });
 

@@ -175,8 +175,23 @@ describe("electorate run", () => {
     expect(await replica.exited).toBe(0);
   });
 
+  it("elects under the name, in the namespace and at the pace that flags say", async () => {
+    const flags = [
+      "--leader-elect",
+      "--leader-elect-resource-name=flagged",
+      "--leader-elect-resource-namespace=kube-system",
+    ];
+    const durations = ["--leader-elect-lease-duration=30s", "--leader-elect-renew-deadline=20s"];
+    const replica = await started("named", "quick", ...flags, ...durations);
+    await replica.said({ event: "gate-opened", shard: "configmaps-00" });
+    const url = `${server.url}/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/flagged-configmaps-00`;
+    expect(await (await fetch(url)).json()).toMatchObject({ spec: { leaseDurationSeconds: 30 } });
+    replica.signal("SIGTERM");
+    expect(await replica.exited).toBe(0);
+  });
+
   it("works without any Lease when leader election is off", async () => {
-    const replica = await started("unelected", "quick", "--leader-elect=false");
+    const replica = await started("unelected", "quick", "--enable-leader-election=false");
     await replica.said({ msg: "reconciled" });
     const leases = await (await fetch(`${server.url}/apis/coordination.k8s.io/v1/namespaces/default/leases`)).json();
     expect(JSON.stringify(leases)).not.toContain("unelected");

@@ -85,6 +85,7 @@ class World {
       placement: { rolloutWindowMs: 600_000, respread: undefined },
       address: "",
       pod: undefined,
+      ownPod: undefined,
       objects: transport,
       api: new KubeClient(transport, { clock, randomness }),
       eventApi: new KubeClient(core, { clock, randomness }),

@@ -59,6 +59,28 @@ describe("a call", () => {
     expect(transport.requests.every(({ deadlineMs }) => deadlineMs === 30_000)).toBe(true);
   });
 
+  it("sends a patch of one kind as one of another, or to the wrong part of the object", async () => {
+    const { client, transport } = clientOf([json(lease())]);
+    const operations = [{ op: "remove", path: "/spec" }];
+    await client.patch(LEASES, "ns", "a", operations, { kind: "json" });
+    await client.patch(LEASES, "ns", "a", {}, { kind: "strategic", subresource: "status" });
+    await client.patch(LEASES, "ns", "a", lease(), { kind: "apply", fieldManager: "shop", force: true });
+    await client.patch(LEASES, "ns", "a", lease(), { kind: "apply", fieldManager: "shop", force: false });
+    await client.delete(LEASES, "ns", "a", { uid: "u" }, { propagationPolicy: "Orphan" });
+    const path = "/apis/coordination.k8s.io/v1/namespaces/ns/leases/a";
+    expect(transport.requests.slice(0, 4)).toMatchObject([
+      { path, contentType: "application/json-patch+json", body: JSON.stringify(operations) },
+      { path: `${path}/status`, contentType: "application/strategic-merge-patch+json" },
+      { path, contentType: "application/apply-patch+yaml", query: { fieldManager: "shop", force: "true" } },
+      { path, contentType: "application/apply-patch+yaml", query: { fieldManager: "shop" } },
+    ]);
+    expect(transport.requests[3]?.query).not.toHaveProperty("force");
+    expect(JSON.parse(transport.requests[4]?.body ?? "")).toMatchObject({
+      preconditions: { uid: "u" },
+      propagationPolicy: "Orphan",
+    });
+  });
+
   it("leaves the namespace out for a cluster-scoped resource, whatever the caller gives", async () => {
     const { client, transport } = clientOf([json({ kind: "Node", metadata: { name: "n" } })]);
     await client.get(NODES, "ns", "n");

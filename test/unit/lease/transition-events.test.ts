@@ -1,18 +1,24 @@
 import { describe, expect, it } from "vitest";
-import type { LeaseEvent } from "../../../src/lease/events.ts";
-import { shardNews, TransitionEvents } from "../../../src/lease/transition-events.ts";
+import type { EventPlace, LeaseEvent } from "../../../src/lease/events.ts";
+import {
+  leaderNews,
+  shardNews,
+  TransitionEvents,
+  type TransitionEventsOptions,
+} from "../../../src/lease/transition-events.ts";
 import { silentTelemetry, type Telemetry, type TransitionEvent } from "../../../src/runtime/telemetry.ts";
 import { VirtualClock } from "../../support/virtual-clock.ts";
 
-function world() {
+function world(options: Partial<TransitionEventsOptions> = {}) {
   const clock = new VirtualClock();
-  const told: LeaseEvent[] = [];
+  const told: { readonly event: LeaseEvent; readonly at: EventPlace }[] = [];
   const events = new TransitionEvents({
     clock,
-    namespace: "default",
     identity: "r1_uuid",
+    inPod: false,
     say: shardNews("shop"),
-    tell: async (event) => void told.push(event),
+    tell: async (event, at) => void told.push({ event, at }),
+    ...options,
   });
   const telemetry: Telemetry = events.heardBy(silentTelemetry);
   let epoch = 0;
@@ -22,7 +28,7 @@ function world() {
   };
   /** What was told since this was last asked. */
   const news = () =>
-    told.splice(0).map(({ reason, regarding, lease, note }) => [reason, regarding?.kind ?? lease, note]);
+    told.splice(0).map(({ event: { reason, lease, note }, at }) => [reason, at === "pod" ? "Pod" : lease, note]);
   return { clock, events, happen, news };
 }
 
@@ -47,13 +53,50 @@ describe("Events of what happens to Leases", () => {
   });
 
   it("a drain of a thousand shards is a thousand writes", async () => {
-    const { clock, happen, news } = world();
+    const { clock, happen, news } = world({ inPod: true });
     for (let shard = 10; shard < 1_010; shard += 1) happen("lease-transferred", `pods-${shard}`, "planned");
     await clock.advance(60_000);
     const [only, ...others] = news();
     expect(others).toEqual([]);
     expect(only?.slice(0, 2)).toEqual(["ShardMoved", "Pod"]);
     expect(only?.[2]).toMatch(/^1000 times: shop-pods-10, .*, shop-pods-19 and 990 more$/);
+  });
+
+  it("outside of a Pod a thousand shards are told of at a Pod that is none, or not at all", async () => {
+    const { clock, happen, news } = world();
+    for (let shard = 10; shard < 1_010; shard += 1) happen("lease-transferred", `pods-${shard}`, "planned");
+    await clock.advance(60_000);
+    expect(news()).toEqual([["ShardMoved", "shop-pods-10", expect.stringMatching(/^1000 times: shop-pods-10, /)]]);
+  });
+
+  it("kubectl describe pod shows nothing of what its replica does, or each of its shards by itself", async () => {
+    const { clock, happen, news } = world({ inPod: true });
+    happen("lease-acquired", "pods-00");
+    happen("lease-acquired", "pods-01");
+    happen("lease-lost", "pods-02", "renew-deadline");
+    await clock.advance(1_000);
+    expect(news()).toEqual([
+      ["ShardAcquired", "shop-pods-00", "r1_uuid leads shard pods-00"],
+      ["ShardAcquired", "shop-pods-01", "r1_uuid leads shard pods-01"],
+      ["ShardAcquired", "Pod", "2 times: shop-pods-00, shop-pods-01"],
+      ["ShardLost", "shop-pods-02", "r1_uuid has lost shard pods-02: renew-deadline"],
+      ["ShardLost", "Pod", "r1_uuid has lost shard pods-02: renew-deadline"],
+    ]);
+  });
+
+  it("a leader is told of in words that no dashboard for client-go knows", async () => {
+    const object = { apiVersion: "coordination.k8s.io/v1", kind: "Lease", namespace: "default", name: "shop" };
+    const { clock, happen, news } = world({ inPod: true, say: leaderNews({ title: "shop", object }) });
+    happen("gate-opened", "shop");
+    await clock.advance(1_000);
+    happen("lease-released", "shop");
+    await clock.advance(1_000);
+    expect(news()).toEqual([
+      ["LeaderElection", "shop", "r1_uuid became leader"],
+      ["LeaderElection", "Pod", "r1_uuid became leader"],
+      ["LeaderElection", "shop", "r1_uuid stopped leading"],
+      ["LeaderElection", "Pod", "r1_uuid stopped leading"],
+    ]);
   });
 
   it("a Lease that flaps writes without end, or its last news is lost", async () => {

@@ -1,7 +1,8 @@
 import { expect } from "vitest";
-import type { ApiResource, CallOptions, KubeApi, KubernetesObject } from "../../../src/kube/api.ts";
-import type { GuardedClient } from "../../../src/reconcile/contract.ts";
+import type { ApiResource, CallOptions, KubeApi, KubernetesObject, PatchCallOptions } from "../../../src/kube/api.ts";
+import type { GuardedClient } from "../../../src/reconcile/client-contract.ts";
 import { createGuardedClient, type GuardedClientOptions } from "../../../src/reconcile/guarded-client.ts";
+import { type ReadCache, ReadCaches } from "../../../src/reconcile/read-caches.ts";
 import { createResourceFinder } from "../../../src/reconcile/resource-finder.ts";
 import { ElectorateError } from "../../../src/runtime/errors.ts";
 import { CONFIG_MAPS, DEPLOYMENTS, NODES, object } from "./key-world.ts";
@@ -41,7 +42,13 @@ class RecordingApi implements KubeApi {
   updateStatus(resource: ApiResource, body: KubernetesObject, options: CallOptions = {}) {
     return this.#record("updateStatus", resource, [body], options);
   }
-  patch(resource: ApiResource, namespace: string | undefined, name: string, patch: object, options: CallOptions = {}) {
+  patch(
+    resource: ApiResource,
+    namespace: string | undefined,
+    name: string,
+    patch: object,
+    options: PatchCallOptions = {},
+  ) {
     return this.#record("patch", resource, [namespace, name, patch], options);
   }
   async delete(
@@ -78,11 +85,22 @@ class RecordingApi implements KubeApi {
   }
 }
 
-export function open(options: Partial<GuardedClientOptions> = {}) {
+export function open({
+  cache,
+  ...options
+}: Partial<GuardedClientOptions> & { readonly cache?: Partial<ReadCache> } = {}) {
   const api = new RecordingApi();
   const abort = new AbortController();
   const gate = { open: true, remaining: 4_000, comparisons: 0 };
   const known = new Map<string, KubernetesObject>();
+  const caches = new ReadCaches();
+  caches.add({
+    resource: CONFIG_MAPS,
+    source: { synced: true, objectOf: (key) => known.get(key), keysOf: () => known.keys() },
+    buckets: 1,
+    isWhole: true,
+    ...cache,
+  });
   const client = createGuardedClient({
     api,
     resource: CONFIG_MAPS,
@@ -96,7 +114,8 @@ export function open(options: Partial<GuardedClientOptions> = {}) {
     },
     quiesceMs: 2_000,
     resources: createResourceFinder(api),
-    knownObject: (namespace, name) => known.get(`${namespace}/${name}`),
+    caches,
+    fieldManager: "shop",
     ...options,
   });
   return { api, abort, gate, known, client };
@@ -111,4 +130,8 @@ export const WRITES: readonly [string, (client: GuardedClient) => Promise<unknow
   ["updateStatus", (client) => client.updateStatus(a)],
   ["patch", (client) => client.patch({ namespace: "default", name: "a" }, { data: { x: "1" } }, { of: a })],
   ["delete", (client) => client.delete(a)],
+  ["patch", (client) => client.patchStatus({ namespace: "default", name: "a" }, { status: { x: "1" } }, { of: a })],
+  ["patch", (client) => client.patch({ namespace: "default", name: "a" }, [{ op: "remove", path: "/data/x" }])],
+  ["patch", (client) => client.apply({ metadata: { namespace: "default", name: "a" } })],
+  ["patch", (client) => client.applyStatus({ metadata: { namespace: "default", name: "a" } })],
 ];

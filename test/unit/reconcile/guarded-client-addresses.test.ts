@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { GuardedClient } from "../../../src/reconcile/contract.ts";
+import type { GuardedClient } from "../../../src/reconcile/client-contract.ts";
 import { a, matching, open } from "./client-world.ts";
 import { NODES } from "./key-world.ts";
 

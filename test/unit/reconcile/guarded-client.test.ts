@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { KubernetesObject } from "../../../src/kube/api.ts";
-import type { GuardedClient } from "../../../src/reconcile/contract.ts";
+import type { GuardedClient } from "../../../src/reconcile/client-contract.ts";
 import { ElectorateError } from "../../../src/runtime/errors.ts";
 import { a, containing, open, WRITES } from "./client-world.ts";
 import { object } from "./key-world.ts";

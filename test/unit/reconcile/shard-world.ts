@@ -1,5 +1,6 @@
 import { createMemoryQueue } from "../../../src/queue/memory.ts";
-import type { GuardedClient, Reconcile, ReconcileContext, ReconcileRequest } from "../../../src/reconcile/contract.ts";
+import type { GuardedClient } from "../../../src/reconcile/client-contract.ts";
+import type { Reconcile, ReconcileContext, ReconcileRequest } from "../../../src/reconcile/contract.ts";
 import { KeysInWork } from "../../../src/reconcile/keys-in-work.ts";
 import { ReconcileMetrics } from "../../../src/reconcile/metrics.ts";
 import { runWorkers, type Workers } from "../../../src/reconcile/worker.ts";
@@ -34,6 +35,9 @@ export const client: GuardedClient = {
   patch: () => Promise.reject(new Error("not used")),
   delete: () => Promise.reject(new Error("not used")),
   updateStatus: () => Promise.reject(new Error("not used")),
+  patchStatus: () => Promise.reject(new Error("not used")),
+  apply: () => Promise.reject(new Error("not used")),
+  applyStatus: () => Promise.reject(new Error("not used")),
 };
 
 /** One shard in one process: its terms share the clock, the keys in work, the metrics and the log. */

@@ -1,7 +1,6 @@
 /** Patches, by content type. */
 import { expect } from "vitest";
 import {
-  APPLY_PATCH,
   type Case,
   configMap,
   created,
@@ -166,52 +165,6 @@ export const patchCases: readonly Case[] = [
       await created(api, widgets, widget("a", { size: 1 }));
       const reply = await api.patch(`${widgets}/a`, { spec: { size: 2 } }, { contentType: STRATEGIC_PATCH });
       refused(reply, 415, "UnsupportedMediaType");
-    },
-  },
-  {
-    title: "a server-side apply creates with 201, updates with 200, and a repeated one changes nothing",
-    async run({ api, configMaps }) {
-      const apply = (data: Record<string, string>) =>
-        api.patch(`${configMaps}/a`, configMap("a", data), { contentType: APPLY_PATCH, query: { fieldManager: "m" } });
-      ok(await apply({ k: "1" }), 201);
-      const second = ok(await apply({ k: "2" }));
-      expect(second["data"]).toEqual({ k: "2" });
-      expect(versionOf(ok(await apply({ k: "2" })))).toBe(versionOf(second));
-    },
-  },
-  {
-    title: "a server-side apply without a field manager is refused",
-    async run({ api, configMaps }) {
-      const reply = await api.patch(`${configMaps}/a`, configMap("a"), { contentType: APPLY_PATCH });
-      refused(reply, 422, "Invalid", {
-        details: { causes: [{ reason: "FieldValueRequired", field: "fieldManager" }] },
-      });
-    },
-  },
-  {
-    title: "a server-side apply of a field that another manager applied is 409 with the field as cause, unless forced",
-    async run({ api, configMaps }) {
-      const apply = (fieldManager: string, k: string, force: Record<string, string> = {}) =>
-        api.patch(`${configMaps}/a`, configMap("a", { k }), {
-          contentType: APPLY_PATCH,
-          query: { fieldManager, ...force },
-        });
-      ok(await apply("first", "1"), 201);
-      refused(await apply("second", "2"), 409, "Conflict", {
-        details: { causes: [{ reason: "FieldManagerConflict", message: 'conflict with "first"', field: ".data.k" }] },
-      });
-      expect(ok(await apply("second", "2", { force: "true" }))["data"]).toEqual({ k: "2" });
-      refused(await apply("first", "1"), 409, "Conflict");
-    },
-  },
-  {
-    title: "a field that its only applier leaves out of the next apply is removed",
-    async run({ api, configMaps }) {
-      const apply = (data: Record<string, string>) =>
-        api.patch(`${configMaps}/a`, configMap("a", data), { contentType: APPLY_PATCH, query: { fieldManager: "m" } });
-      ok(await apply({ k: "1", l: "1" }), 201);
-      ok(await api.patch(`${configMaps}/a`, { data: { other: "1" } }));
-      expect(ok(await apply({ l: "1" }))["data"]).toEqual({ l: "1", other: "1" });
     },
   },
 ];
