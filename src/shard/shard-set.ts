@@ -6,7 +6,7 @@ import { type Shard, shardsOf } from "../lease/names.ts";
 import { createKeyMap } from "../placement/key-map.ts";
 import type { ShardQueues } from "../queue/driver.ts";
 import { type FeedsOptions, feedsOf } from "../reconcile/feeds.ts";
-import { ReconcileMetrics } from "../reconcile/metrics.ts";
+import type { ReconcileMetrics } from "../reconcile/metrics.ts";
 import type { ResourceFinder } from "../reconcile/resource-finder.ts";
 import { createSource, type Source } from "../reconcile/source.ts";
 import { sleep } from "../runtime/clock.ts";
@@ -25,6 +25,7 @@ export interface ShardSetOptions
   readonly api: KubeApi;
   readonly finder: ResourceFinder;
   readonly queues: ShardQueues;
+  readonly metrics: ReconcileMetrics;
   readonly overrun: RunnerContext["overrun"];
 }
 
@@ -64,7 +65,7 @@ export class ShardSet {
       finder: options.finder,
       source: this.source,
       queues: options.queues,
-      metrics: new ReconcileMetrics(telemetry.meter, this.resource),
+      metrics: options.metrics,
       clock,
       telemetry,
       overrun: options.overrun,
