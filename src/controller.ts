@@ -6,6 +6,7 @@ import { type Coordinator, createCoordinator } from "./coordinator.ts";
 import type { ApiResource } from "./kube/api.ts";
 import { handledObjects, type ObjectHandler } from "./reconcile/object-handler.ts";
 import type { Log } from "./runtime/telemetry.ts";
+import { createLog } from "./telemetry/log.ts";
 import { createTelemetry, type TelemetryOptions } from "./telemetry/telemetry.ts";
 
 /** What a controller handles: a resource by its name, or some of its objects. */
@@ -17,7 +18,7 @@ export type Retriever =
 /** What `createController` takes, in Kooper's words. Everything but `name`, `retriever` and `handler` has a default. */
 export interface ControllerOptions
   extends Pick<CoordinatorOptions, "http" | "connection" | "drainTimeoutMs" | "terminate" | "clock" | "randomness"> {
-  /** Names the controller in logs and metrics; a DNS label of at most 63 characters. */
+  /** Names the controller in logs (`controller`) and metrics (the label `controller`); a DNS label of at most 63 characters. */
   readonly name: string;
   /** Which objects; several resources share the one handler. */
   readonly retriever: Retriever | readonly Retriever[];
@@ -54,7 +55,7 @@ export function createController(options: ControllerOptions): Controller {
   const { resyncInterval = DEFAULT_RESYNC_MS, processingJobRetries: retries = 0, metrics, logger, ...rest } = others;
   const telemetry = createTelemetry({
     ...(metrics === undefined ? {} : { registry: metrics }),
-    ...(logger === undefined ? {} : { log: logger }),
+    log: (logger ?? createLog()).child({ controller: name }),
   });
   const resyncIntervalMs = durationMs(resyncInterval);
   const problems = problemsOf(options, resyncIntervalMs);
@@ -69,6 +70,7 @@ export function createController(options: ControllerOptions): Controller {
       ...(isResource(one) ? { resource: one } : one),
       ...(problems.length === 0 ? { workers: concurrentWorkers } : {}),
       ...(typeof resyncIntervalMs === "number" && resyncIntervalMs > 0 ? { resyncIntervalMs } : {}),
+      controller: name,
       reconcile,
     })),
   };

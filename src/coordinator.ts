@@ -26,7 +26,7 @@ export interface Coordinator {
   readonly checks: HealthChecks;
   /** The shards that this replica leads now, for work that is no reconcile: hold on to nothing of it but the term. */
   terms(): readonly Term[];
-  /** Has `part` run beside the reconcilers; before `run`. @throws ElectorateError `misuse` for a second part of one name. */
+  /** Has `part` run beside the reconcilers. @throws ElectorateError `misuse` after `run`, for a second part of one name, or for one that would never run. */
   add(part: Part, options: PartOptions): void;
   /**
    * Works until `signal` aborts, then drains and releases every shard. `clean` is false when work was still running at the

@@ -3,10 +3,17 @@
  * names must exist. The same checks run on a small fixture with planted faults, so that they can fail.
  */
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
-import { filesOf, npmScriptsOf, type Sample, samplesOf } from "./support/document-claims.ts";
+import {
+  filesOf,
+  npmScriptsOf,
+  proofsOf,
+  rowsWithoutProof,
+  type Sample,
+  samplesOf,
+} from "./support/document-claims.ts";
 
 const root = resolve(import.meta.dirname, "..");
 const textOf = (path: string): string => readFileSync(join(root, path), "utf8");
@@ -97,6 +104,37 @@ describe("README.md", () => {
   });
 });
 
+describe("PARITY.md", () => {
+  const parity = textOf("PARITY.md");
+  const proofs = proofsOf(parity);
+
+  it("a feature is claimed that no test shows", () => {
+    expect(proofs.length).toBeGreaterThan(0);
+    expect(rowsWithoutProof(parity)).toEqual([]);
+  });
+
+  it("a test is named that is not there, or says something else", () => {
+    const wrong = proofs.filter(({ file, title }) => !existsSync(join(root, file)) || !textOf(file).includes(title));
+    expect(wrong).toEqual([]);
+  });
+
+  it("a test of the suite is named nowhere, and its feature is not found", () => {
+    const folder = "test/integration/parity";
+    const cases = readdirSync(join(root, folder)).flatMap((name) => {
+      const file = `${folder}/${name}`;
+      return [...textOf(file).matchAll(/title:\s*"([^"]+)"/g)].map(([, title = ""]) => ({ file, title }));
+    });
+    expect(cases.length).toBeGreaterThan(0);
+    const isNamed = (known: { file: string; title: string }): boolean =>
+      proofs.some(({ file, title }) => file === known.file && known.title.includes(title));
+    expect(cases.filter((known) => !isNamed(known))).toEqual([]);
+  });
+
+  it("names a link that leads nowhere", () => {
+    expect(filesOf(parity).filter(({ name }) => !existsSync(join(root, name)))).toEqual([]);
+  });
+});
+
 describe("the checks of a document", () => {
   const fixture = [
     "# Fixture",
@@ -139,6 +177,17 @@ describe("the checks of a document", () => {
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }
+  });
+
+  it("overlook a row that names no test", () => {
+    const table = [
+      "| feature | test |",
+      "| :-- | --- |",
+      '| a | `test/a.test.ts` "b fails" |',
+      "| b | `test/b.test.ts` |",
+    ];
+    expect(rowsWithoutProof(table.join("\n"))).toEqual([4]);
+    expect(proofsOf(table.join("\n"))).toEqual([{ file: "test/a.test.ts", title: "b fails", line: 3 }]);
   });
 
   it("overlook a script or a file", () => {

@@ -2,6 +2,7 @@ import { isSubdomain } from "../lease/names.ts";
 import { ElectorateError } from "../runtime/errors.ts";
 import { parseDuration } from "./duration.ts";
 import { labelProblem } from "./fields.ts";
+import { labelsProblem } from "./selectors.ts";
 import { DEFAULT_LEASE_TIMINGS, type LeaseTimings, leaseTimings, type Problem } from "./timings.ts";
 
 /** Milliseconds, or a text as Kubernetes writes it: `15s`, `1m30s`, `500ms`. */
@@ -112,8 +113,17 @@ export function judgeLeaderElection(
     ...choiceProblems("onLost", onLost, ["exit", "continue"]),
     ...choiceProblems("onOverrun", onOverrun, ["exit", "report"]),
   );
-  if (problems.length > 0 || "problems" in timed) return { problems };
   const { labels = {}, releaseOnCancel = true } = settings;
+  const wrongLabels = labelsProblem(labels);
+  if (wrongLabels !== undefined) problems.push({ path: "labels", message: wrongLabels });
+  // The text "false" would free the Lease.
+  if (typeof releaseOnCancel !== "boolean") {
+    problems.push({
+      path: "releaseOnCancel",
+      message: `must be true or false, but is ${JSON.stringify(releaseOnCancel)}`,
+    });
+  }
+  if (problems.length > 0 || "problems" in timed) return { problems };
   return {
     checked: { timings: timed.timings, lock, labels, releaseOnCancel, onLost, shutdownTimeoutMs, onOverrun },
   };
@@ -151,10 +161,11 @@ function inOurWords({ path, message }: Problem): Problem {
 
 function namingProblems({ name, namespace, identity }: LeaderElectionSettings): Problem[] {
   const problems: Problem[] = [];
-  if (!isSubdomain(name)) {
+  const given: unknown = name;
+  if (typeof given !== "string" || !isSubdomain(given)) {
     problems.push({
       path: "name",
-      message: `must be a DNS subdomain of at most 253 characters, as the name of an object, but is ${JSON.stringify(name)}`,
+      message: `must be a DNS subdomain of at most 253 characters, as the name of an object, but is ${JSON.stringify(given)}`,
     });
   }
   const wrong = namespace === undefined ? undefined : labelProblem("namespace", namespace);

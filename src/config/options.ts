@@ -78,5 +78,7 @@ export interface ResourceOptions {
   readonly workers?: number;
   /** How often every key is looked at again although nothing is known to have changed. Default: never. */
   readonly resyncIntervalMs?: number;
+  /** The label `controller` of its reconcile metrics; resources of one name are counted together. Default: the resource's name. */
+  readonly controller?: string;
   readonly reconcile: Reconcile;
 }

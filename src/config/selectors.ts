@@ -29,6 +29,20 @@ export function fieldSelectorProblem(selector: string): string | undefined {
     : `has "${wrong}" in "${selector}"; write it as metadata.name=shop or spec.nodeName!=a, joined by commas`;
 }
 
+/** What the API server would refuse of the labels of an object, with 422 at every write, for ever; and what only coordinators may write. */
+export function labelsProblem(labels: Readonly<Record<string, unknown>>): string | undefined {
+  for (const [key, value] of Object.entries(labels)) {
+    const shown = `${JSON.stringify(key)}: ${JSON.stringify(value)}`;
+    if (!isLabelKey(key)) return `has ${shown}, whose key is no label key; write it as team or example.com/team`;
+    if (key.startsWith("electorate.dev/"))
+      return `has ${shown}, by which a coordinator knows its Leases; choose another key`;
+    if (typeof value !== "string" || !isLabelValue(value)) {
+      return `has ${shown}, which is no label value: a text of at most 63 letters, digits, "-", "_" and "."`;
+    }
+  }
+  return undefined;
+}
+
 /** Splits at the commas that are not within parentheses. */
 function requirementsOf(selector: string): string[] {
   const requirements = [""];

@@ -297,16 +297,22 @@ export class Contender implements LifeOwner {
       telemetry.meter.increment("electorate_renewals_total", { ...role, result: answer.type });
       const tookMs = clock.monotonicMs() - write.sentAt.monotonicMs;
       if (answer.type === "ok") telemetry.meter.observe("electorate_renewal_duration_seconds", role, tookMs / 1000);
-      // A candidate that came too late is no leader that must read before it can renew.
-      else if (write.kind === "renew") telemetry.meter.increment("leader_election_slowpath_total", { name: leaseName });
+      else this.#noteSlowPath(write);
       trouble.clear("lease-write", leaseName);
       return answer;
     } catch (error) {
       telemetry.meter.increment("electorate_renewals_total", { ...role, result: "failed" });
+      this.#noteSlowPath(write);
       trouble.report("lease-write", `writing Lease ${leaseName}`, error, leaseName);
       const retryAfterMs = error instanceof ElectorateError ? (error.retryAfterMs ?? 0) : 0;
       return { type: "unknown", retryAfterMs };
     }
+  }
+
+  /** Counted as client-go does: a leader's renewal that was not done with its one write. A race that was lost is none. */
+  #noteSlowPath({ kind }: SentWrite): void {
+    if (kind !== "renew") return;
+    this.#shared.telemetry.meter.increment("leader_election_slowpath_total", { name: this.shard.leaseName });
   }
 
   #body(write: SentWrite, on: LeaseVersion | undefined) {

@@ -44,7 +44,7 @@ export function judgeFailure(error: unknown, circumstances: FailureCircumstances
 }
 
 /** By name, not by class: a handler's module may have brought a copy of this package of its own. */
-function isTerminal(error: unknown): error is Error {
+export function isTerminal(error: unknown): error is Error {
   return error instanceof Error && error.name === "TerminalError";
 }
 

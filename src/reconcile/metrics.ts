@@ -15,7 +15,7 @@ export class ReconcileMetrics {
   #active = 0;
   #workers = 0;
 
-  /** `controller` is the label of that name; the resource, as in `deployments.apps`, unless a controller has a name of its own. */
+  /** `controller` is the label of that name: the resource, as in `deployments.apps`, unless its controller has a name of its own. */
   constructor(meter: Meter, controller: string) {
     this.#meter = meter;
     this.#controller = { controller };

@@ -1,6 +1,7 @@
 import type { KubernetesObject } from "../kube/api.ts";
 import { AtMost } from "../runtime/at-most.ts";
 import { messageOf } from "../runtime/errors.ts";
+import { isTerminal } from "./completion.ts";
 import { type Reconcile, type ReconcileContext, type ReconcileOutcome, TerminalError } from "./contract.ts";
 
 /**
@@ -40,11 +41,12 @@ export function handledObjects({ handler, concurrentWorkers, retries }: HandledO
       // The end of the term is not the key's fault.
       if (signal.aborted) throw error;
       const failed = (failures.get(name) ?? 0) + 1;
-      if (failed <= retries) {
+      if (failed <= retries && !isTerminal(error)) {
         failures.set(name, failed);
         throw error;
       }
       failures.delete(name);
+      if (isTerminal(error)) throw error;
       throw new TerminalError(
         `failed ${failed} times, and is tried again at its next change or resync: ${messageOf(error)}`,
         {

@@ -1,15 +1,17 @@
 import type { ResourceOptions } from "../config/options.ts";
 import { type ApiResource, resourceName } from "../kube/api.ts";
+import { ReconcileMetrics } from "../reconcile/metrics.ts";
 import { ReadCaches } from "../reconcile/read-caches.ts";
 import { createResourceFinder } from "../reconcile/resource-finder.ts";
 import { ElectorateError } from "../runtime/errors.ts";
 import type { Scope } from "../runtime/scope.ts";
+import type { Meter } from "../runtime/telemetry.ts";
 import { type ConnectQueuesOptions, connectQueues } from "./connect-queues.ts";
 import { ShardSet, type ShardSetOptions } from "./shard-set.ts";
 import { untilAnswered } from "./until-answered.ts";
 
 export interface EstablishOptions
-  extends Omit<ShardSetOptions, "resource" | "options" | "finder" | "caches" | "queues">,
+  extends Omit<ShardSetOptions, "resource" | "options" | "finder" | "caches" | "queues" | "metrics">,
     ConnectQueuesOptions {
   readonly resources: readonly ResourceOptions[];
 }
@@ -39,7 +41,21 @@ async function setUp(options: EstablishOptions, scope: Scope, signal: AbortSigna
   );
   refuseTwice(found.map(({ resource }) => resourceName(resource)));
   const shared = { finder, caches: new ReadCaches(), queues: await connectQueues(options, scope, signal) };
-  return found.map(({ settings, resource }) => new ShardSet({ ...options, ...shared, resource, options: settings }));
+  const metricsOf = metricsByController(options.telemetry.meter);
+  return found.map(({ settings, resource }) => {
+    const metrics = metricsOf(settings.controller ?? resourceName(resource));
+    return new ShardSet({ ...options, ...shared, metrics, resource, options: settings });
+  });
+}
+
+/** Resources of one controller share its gauges, which show sums over them. */
+function metricsByController(meter: Meter): (controller: string) => ReconcileMetrics {
+  const known = new Map<string, ReconcileMetrics>();
+  return (controller) => {
+    const metrics = known.get(controller) ?? new ReconcileMetrics(meter, controller);
+    known.set(controller, metrics);
+    return metrics;
+  };
 }
 
 /** Two entries of one resource would share its Leases, and neither would know what the other does under them. */

@@ -2,9 +2,10 @@ import { type Shard, shardId, shardsOf } from "../lease/names.ts";
 import { createKeyMap } from "../placement/key-map.ts";
 import { firstAborted } from "../runtime/abort.ts";
 import { ElectorateError } from "../runtime/errors.ts";
-import type { Part, PartOptions } from "./part.ts";
+import type { Part, PartOptions, RunsOn } from "./part.ts";
 
 const STAGES = ["webhooks", "caches", "others"] as const;
+const PLACES: readonly RunsOn[] = ["every-replica", "leader"];
 
 /** The resource that the one leader's shard seems to be of; no kind of Kubernetes is called so. */
 const LEADER = "leader";
@@ -22,9 +23,26 @@ export class Parts {
   readonly #added: { readonly part: Part; readonly options: PartOptions }[] = [];
   readonly #stages: Stage[] = [];
   readonly #failure = new AbortController();
+  #isStarted = false;
 
-  /** @throws ElectorateError `misuse` for a second part of one name. */
+  /** @throws ElectorateError `misuse` for what would never run: a part that comes too late, or is to run nowhere; and for a second one of one name. */
   add(part: Part, options: PartOptions): void {
+    if (this.#isStarted) throw new ElectorateError("misuse", `part "${part.name}" comes too late; add it before run`);
+    const { runsOn, stage = "others" } = options;
+    if (typeof runsOn !== "object" && !PLACES.includes(runsOn)) {
+      const places = `${PLACES.map((place) => JSON.stringify(place)).join(", ")} or { shard }`;
+      throw new ElectorateError(
+        "misuse",
+        `part "${part.name}" must run on ${places}, but runsOn is ${JSON.stringify(runsOn)}`,
+      );
+    }
+    if (!STAGES.includes(stage)) {
+      const stages = STAGES.map((known) => JSON.stringify(known)).join(", ");
+      throw new ElectorateError(
+        "misuse",
+        `part "${part.name}" must be of a stage of ${stages}, but stage is ${JSON.stringify(stage)}`,
+      );
+    }
     if (this.#added.some((known) => known.part.name === part.name)) {
       throw new ElectorateError("misuse", `there is a part "${part.name}" already; give each part a name of its own`);
     }
@@ -46,6 +64,7 @@ export class Parts {
    * @throws whatever a part has failed with.
    */
   async start(signal: AbortSignal): Promise<void> {
+    this.#isStarted = true;
     for (const stage of STAGES) {
       const stop = new AbortController();
       const runs = this.#where(({ runsOn, stage: own = "others" }) => runsOn === "every-replica" && own === stage).map(

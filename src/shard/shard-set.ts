@@ -6,7 +6,7 @@ import { type Shard, shardsOf } from "../lease/names.ts";
 import { createKeyMap } from "../placement/key-map.ts";
 import type { ShardQueues } from "../queue/driver.ts";
 import { type FeedsOptions, feedsOf } from "../reconcile/feeds.ts";
-import { ReconcileMetrics } from "../reconcile/metrics.ts";
+import type { ReconcileMetrics } from "../reconcile/metrics.ts";
 import type { ReadCaches } from "../reconcile/read-caches.ts";
 import type { ResourceFinder } from "../reconcile/resource-finder.ts";
 import { createSource, type Source } from "../reconcile/source.ts";
@@ -28,6 +28,7 @@ export interface ShardSetOptions
   /** Of all resources of this replica; this one's is added. */
   readonly caches: ReadCaches;
   readonly queues: ShardQueues;
+  readonly metrics: ReconcileMetrics;
   readonly overrun: RunnerContext["overrun"];
 }
 
@@ -77,7 +78,7 @@ export class ShardSet {
       caches: options.caches,
       fieldManager: coordinator,
       queues: options.queues,
-      metrics: new ReconcileMetrics(telemetry.meter, this.resource),
+      metrics: options.metrics,
       clock,
       telemetry,
       overrun: options.overrun,

@@ -1,6 +1,7 @@
 import { Registry } from "prom-client";
 import { describe, expect, it } from "vitest";
 import { type Controller, type ControllerOptions, createController } from "../../src/controller.ts";
+import { TerminalError } from "../../src/reconcile/contract.ts";
 import { messageOf } from "../../src/runtime/errors.ts";
 import { silentTelemetry } from "../../src/runtime/telemetry.ts";
 import { LeaderWorld, Line } from "../support/leader-world.ts";
@@ -166,6 +167,37 @@ describe("Kooper's controller", () => {
     expect(replica.news()).toEqual(Array.from({ length: 3 + 1 + 3 }, () => "a"));
     const failures = await replica.metrics.getSingleMetricAsString("controller_runtime_reconcile_errors_total");
     expect(failures).toMatch(/ 9$/m);
+  });
+
+  it("two controllers on one resource, or two resources of one controller, cannot be told apart in the metrics", async () => {
+    const world = worldOf("a", "b");
+    world.put("secrets", { metadata: { name: "p" } });
+    const metrics = new Registry();
+    new Replica(world, { name: "carts", metrics });
+    new Replica(world, { name: "orders", metrics, retriever: ["configmaps", "secrets"], concurrentWorkers: 2 });
+    await world.clock.advance(1_000);
+    const handled = await metrics.getSingleMetricAsString("controller_runtime_reconcile_total");
+    expect(handled).toMatch(/\{controller="carts",result="success"\} 2$/m);
+    expect(handled).toMatch(/\{controller="orders",result="success"\} 3$/m);
+    const workers = await metrics.getSingleMetricAsString("controller_runtime_max_concurrent_reconciles");
+    expect(workers).toMatch(/\{controller="orders"\} 4$/m);
+  });
+
+  it("an error that the handler calls terminal is tried again, or counts against the next change", async () => {
+    const world = worldOf("a");
+    let failure: Error = new TerminalError("never");
+    const replica = new Replica(world, {
+      processingJobRetries: 2,
+      handler: async () => {
+        throw failure;
+      },
+    });
+    await world.clock.advance(10_000);
+    expect(replica.news()).toEqual(["a"]);
+    failure = new Error("no");
+    world.put("configmaps", { metadata: { name: "a", labels: { changed: "yes" } } });
+    await world.clock.advance(10_000);
+    expect(replica.news()).toEqual(["a", "a", "a"]);
   });
 
   it("nothing is handled again without a change, or a failed object waits for one for ever", async () => {

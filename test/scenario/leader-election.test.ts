@@ -252,6 +252,20 @@ describe("what a user sees of it", () => {
   });
 });
 
+describe("leader_election_slowpath_total", () => {
+  it("counts a race that was lost, or misses a renewal that failed", async () => {
+    const { world, leader, standby } = await led(4);
+    await world.clock.advance(3 * R);
+    expect([leader, standby].map(({ metrics }) => metrics.get("leader_election_slowpath_total"))).toEqual([
+      undefined,
+      undefined,
+    ]);
+    leader.cut();
+    await world.clock.advance(3 * R);
+    expect(leader.metrics.get("leader_election_slowpath_total")).toBeGreaterThan(0);
+  });
+});
+
 describe("Events of a leader election", () => {
   it("nobody finds in kubectl get events who became leader, or why somebody is none any more", async () => {
     const { world, leader, standby } = await led();

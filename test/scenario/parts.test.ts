@@ -110,6 +110,21 @@ describe("parts that run on every replica", () => {
     expect(replica.outcome).toBe("clean");
   });
 
+  it("a part that would never run is taken: too late, of no place, of no stage, or of a name that is there already", async () => {
+    const { world, diary } = scene();
+    const replica = new Replica(world, "r1", diary).add("webhook", { runsOn: "every-replica" });
+    const add = (name: string, options: object) => () => void replica.add(name, options as PartOptions);
+    expect(add("webhook", { runsOn: "leader" })).toThrow(/there is a part "webhook" already/);
+    expect(add("a", { runsOn: "replica" })).toThrow(
+      /"every-replica", "leader" or \{ shard \}, but runsOn is "replica"/,
+    );
+    expect(add("a", {})).toThrow(/but runsOn is undefined/);
+    expect(add("a", { runsOn: "every-replica", stage: "webhook" })).toThrow(/but stage is "webhook"/);
+    replica.start();
+    await world.clock.advance(1_000);
+    expect(add("a", { runsOn: "leader" })).toThrow(/"a" comes too late/);
+  });
+
   it("a part that fails is not missed, or takes the Leases down with it", async () => {
     const { world, diary } = scene();
     const failure = Promise.withResolvers<void>();

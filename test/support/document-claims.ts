@@ -56,3 +56,28 @@ export function filesOf(markdown: string): readonly Mention[] {
   const named = mentions(prose, /`((?:src|test|bench|charts)\/[\w./-]*\w)/g);
   return [...links, ...named];
 }
+
+/** A test that a row of a table names: its file in backticks, then words of its title in quotes. */
+export interface Proof {
+  readonly file: string;
+  readonly title: string;
+  readonly line: number;
+}
+
+export function proofsOf(markdown: string): readonly Proof[] {
+  return [...markdown.matchAll(/`(test\/[\w./-]+\.ts)` "([^"\n]+)"/g)].map((match) => ({
+    file: match[1] ?? "",
+    title: match[2] ?? "",
+    line: lineAt(markdown, match.index),
+  }));
+}
+
+/** Lines of table rows, heads aside, that name no test. */
+export function rowsWithoutProof(markdown: string): readonly number[] {
+  const lines = markdown.split("\n");
+  const isRule = (line = ""): boolean => /^\|[\s:|-]+\|$/.test(line);
+  return lines.flatMap((line, index) => {
+    const isRow = line.startsWith("|") && !isRule(line) && !isRule(lines[index + 1]);
+    return isRow && proofsOf(line).length === 0 ? [index + 1] : [];
+  });
+}

@@ -8,6 +8,12 @@ import { silentTelemetry } from "../../src/runtime/telemetry.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import type { Tenancy } from "./foreign-elector.ts";
 
+/** L 3 s, V 2 s, R 0.5 s, in client-go's words. */
+export const SHORT_ELECTION = { leaseDuration: "3s", renewDeadline: "2s", retryPeriod: "500ms" } as const;
+
+/** The same of a coordinator. */
+export const SHORT_LEASE_SETTINGS = { durationMs: 3_000, renewDeadlineMs: 2_000, retryPeriodMs: 500 } as const;
+
 export interface OwnCandidateOptions {
   readonly plane: ControlPlane;
   readonly namespace: string;
@@ -34,9 +40,7 @@ export class OwnCandidate {
       namespace: options.namespace,
       identity: options.identity,
       lock: options.lock,
-      leaseDuration: "3s",
-      renewDeadline: "2s",
-      retryPeriod: "500ms",
+      ...SHORT_ELECTION,
       onLost: "continue",
       connection,
       telemetry: silentTelemetry,

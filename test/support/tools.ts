@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import { delimiter, isAbsolute, join } from "node:path";
 
 const ORIGINS: Readonly<Record<string, string>> = {
+  go: "Go, of the version that bench/peers asks for or newer",
   helm: "Helm 4",
   helm3: "Helm 3, under this name",
   promtool: "Debian's package prometheus",

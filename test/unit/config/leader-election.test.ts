@@ -60,6 +60,26 @@ describe("the settings of a leader election", () => {
     ]);
   });
 
+  it("a label that every write would be refused for, or that makes the Lease a coordinator's, is found out in the cluster", () => {
+    for (const [key, value] of [
+      ["team", "carts and more"],
+      ["no key", "carts"],
+      ["electorate.dev/coordinator", "shop"],
+      ["team", 7],
+    ] as const) {
+      const wrong = { name: "shop", labels: { fine: "yes", [key]: value } } as unknown as LeaderElectionSettings;
+      expect(refusal(wrong)).toEqual([expect.stringMatching(`^ {2}labels has ${JSON.stringify(key)}: `)]);
+    }
+  });
+
+  it("what only JavaScript can get wrong ends in a TypeError, or in a Lease that is freed after all", () => {
+    const wrong = { releaseOnCancel: "false" } as unknown as LeaderElectionSettings;
+    expect(refusal(wrong)).toEqual([
+      expect.stringMatching(/^ {2}name must be a DNS subdomain .* but is undefined/),
+      expect.stringMatching(/^ {2}releaseOnCancel must be true or false, but is "false"/),
+    ]);
+  });
+
   it("client-go's relations are broken, or told in words that the user has not written", () => {
     expect(refusal({ name: "shop", leaseDuration: "10s", renewDeadline: "10s" })).toEqual([
       "  leaseDuration leaves too little time to stop work: leaseDuration / clockRatio - renewDeadline = 10000 ms / 1.25 - 10000 ms = -2000 ms, " +
