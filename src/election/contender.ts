@@ -61,6 +61,8 @@ export interface ContenderContext {
   readonly identity: string;
   readonly timings: LeaseTimings;
   readonly renewal: Renewal;
+  /** See {@link ElectorContext.isStatic}. */
+  readonly isStatic: boolean;
   readonly store: LeaseStore;
   readonly clock: Clock;
   readonly gateClock: GateClock;
@@ -148,6 +150,7 @@ export class Contender {
 
   #handle(event: ElectorEvent): void {
     const { name } = this.#elector.phase;
+    if (event.type === "seen") this.#shared.trouble.clear("lease-missing", this.shard.leaseName);
     if (event.type === "vacated" && (name === "draining" || name === "stuck")) this.#end("drained");
     const context = this.#context();
     const { elector, effects } = step(this.#elector, event, context);
@@ -170,6 +173,7 @@ export class Contender {
       renewDeadlineMs: timings.renewDeadlineMs,
       retryPeriodMs: timings.retryPeriodMs,
       renewal: this.#shared.renewal,
+      isStatic: this.#shared.isStatic,
       memberValidUntilMs: this.#shared.memberValidUntilMs(),
       clockRatio: timings.clockRatio,
       quiesceMs: timings.quiesceMs,
@@ -305,12 +309,15 @@ export class Contender {
   }
 
   async #look(): Promise<ReadOutcome> {
-    const { store, coordinator, trouble } = this.#shared;
+    const { store, coordinator, trouble, isStatic } = this.#shared;
     const { leaseName } = this.shard;
     try {
       const answer = await store.get(leaseName);
       trouble.clear("lease-read", leaseName);
-      if (answer.type === "missing") return answer;
+      if (answer.type === "missing") {
+        if (isStatic) trouble.report("lease-missing", `taking shard ${this.shard.id}`, notMade(leaseName), leaseName);
+        return answer;
+      }
       const { labels } = answer.version;
       const owner = labels[LABEL_COORDINATOR];
       if (owner !== undefined && owner !== coordinator) {
@@ -351,6 +358,14 @@ export class Contender {
     const margin = marginMs === undefined || event.startsWith("lease-") ? {} : { marginMs };
     telemetry.transition({ event, shard: this.shard.id, identity, epoch, reason, ...margin });
   }
+}
+
+/** What is to be done about a Lease that is missing where replicas make none. */
+function notMade(leaseName: string): ElectorateError {
+  return new ElectorateError(
+    "not-found",
+    `Lease ${leaseName} is missing, and with lease.static replicas make none; make it again, without a spec, as helm upgrade does`,
+  );
 }
 
 /** The refusal of a Lease that carries another coordinator's label. */
