@@ -1,8 +1,11 @@
-/** What the chart renders, run as its pods would run it: as processes, on a real API server, with the rights that it grants. */
+/**
+ * What the chart renders, run as its pods would run it: as processes, on a real API server, with the rights that it grants. Most of it is
+ * waiting for Leases, so that two tests run at a time, each in a namespace of its own.
+ */
 import { mkdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFailed, onTestFinished } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, type TestContext } from "vitest";
 import { annotate, createObjects, leasesOf } from "../support/cluster-objects.ts";
 import {
   type ControlPlane,
@@ -20,6 +23,7 @@ import { createNamespace, FULL_NAME, Release, startAsPod } from "./release.ts";
 import { CHART, LEAST_VALUES, rendered } from "./rendering.ts";
 
 const BOUND_MS = 30_000;
+const ONE_BY_ONE = { concurrent: false };
 
 let plane: ControlPlane;
 beforeAll(async () => {
@@ -36,10 +40,10 @@ class Deployed {
   readonly release: Release;
   readonly fleet = new Fleet();
 
-  constructor(release: Release) {
+  constructor(release: Release, context: TestContext) {
     this.release = release;
-    onTestFailed(() => void process.stdout.write(`${this.fleet.report()}\n`));
-    onTestFinished(() => this.fleet.close());
+    context.onTestFailed(() => void process.stdout.write(`${this.fleet.report()}\n`));
+    context.onTestFinished(() => this.fleet.close());
   }
 
   start(pod: string): Promise<ReplicaProcess> {
@@ -66,9 +70,9 @@ class Deployed {
   }
 }
 
-async function deployed(namespace: string): Promise<Deployed> {
+async function deployed(context: TestContext, namespace: string): Promise<Deployed> {
   await createNamespace(plane, namespace);
-  return new Deployed(new Release(plane, namespace));
+  return new Deployed(new Release(plane, namespace), context);
 }
 
 const GREETER = `
@@ -93,12 +97,13 @@ function allGreeted(namespace: string, count: number): Promise<true> {
   });
 }
 
-describe.each(["per-shard", "per-member"])(
-  "replicas with the chart's rights alone, behind its admission policy, %s",
-  (renewal) => {
-    it("cannot take, work on, hand over, fence or leave a shard", async () => {
+describe("replicas with the chart's rights alone, behind its admission policy", { concurrent: true }, () => {
+  it.for(["per-shard", "per-member"])(
+    "cannot take, work on, hand over, fence or leave a shard, %s",
+    ONE_BY_ONE,
+    async (renewal, context) => {
       const within = `fleet-${renewal}`;
-      const on = await deployed(within);
+      const on = await deployed(context, within);
       expect(await on.release.install(greeter(within, 4, { renewal }))).toMatchObject({ code: 0 });
       const one = await on.start("shop-one");
       await on.ownedBy(4, "shop-one");
@@ -127,145 +132,196 @@ describe.each(["per-shard", "per-member"])(
       expect(holders.filter(([role, holder = ""]) => role !== "shard" && !holder.startsWith("shop-two"))).toEqual(
         renewal === "per-member" ? [["member", ""]] : [],
       );
-    });
-  },
-);
-
-describe("static mode", () => {
-  it("an upgrade under load disturbs a holder, or a replica makes or deletes the Lease of a shard", async () => {
-    const within = "static";
-    const on = await deployed(within);
-    const values = greeter(within, 4, { static: true });
-    expect(await on.release.install(values)).toMatchObject({ code: 0 });
-    const history = await LeaseHistory.start(plane, within);
-    onTestFinished(() => history.stop());
-    const keys = await createObjects(plane, within, "configmaps", 20);
-    const one = await on.start("shop-one");
-    const two = await on.start("shop-two");
-    await on.ownedBy(4, "shop-one", "shop-two");
-    await allGreeted(within, 20);
-
-    const ofShards = () => leasesOf(plane, within, "electorate.dev/role=shard");
-    const holders = async () =>
-      (await ofShards()).map(({ metadata: { name, uid }, spec }) => [
-        name,
-        uid,
-        spec?.holderIdentity,
-        spec?.leaseTransitions,
-      ]);
-    const before = await holders();
-    const sinceNs = process.hrtime.bigint();
-    const load = (async () => {
-      for (let round = 0; round < 5; round += 1) await annotate(plane, "configmaps", keys, { greeted: null });
-    })();
-    // A label writes every Lease, and a bucket less leaves one without a place in the release.
-    const changed = { ...greeter(within, 3, { static: true }), commonLabels: { team: "shop" } };
-    expect(await on.release.upgrade(changed)).toMatchObject({ code: 0 });
-    const leases = (await rendered(changed)).filter(({ kind }) => kind === "Lease");
-    const apply = ["apply", "--server-side", "--force-conflicts", "-n", within, "-f", "-"];
-    const list = {
-      apiVersion: "v1",
-      kind: "List",
-      items: leases.map((lease) => ({ ...lease, metadata: { ...lease.metadata, namespace: within } })),
-    };
-    await plane.kubectl(apply, JSON.stringify(list));
-    await load;
-    await allGreeted(within, 20);
-    const labelled = (await ofShards()).filter(({ metadata }) => metadata.labels?.["team"] === "shop");
-    expect(labelled).toHaveLength(3);
-    await until("two renewals of each shard since", BOUND_MS, () =>
-      before.every(([name]) => history.of(String(name)).filter(({ ns }) => ns > sinceNs).length > 4),
-    );
-    expect(await holders()).toEqual(before);
-    expect(on.fleet.transitions().filter(({ event, ns }) => event === "gate-closed" && ns > sinceNs)).toEqual([]);
-
-    two.stop();
-    await on.ownedBy(4, "shop-one");
-    expect((await two.exited).code).toBe(0);
-    await plane.must("DELETE", leasesPath(within, `${FULL_NAME}-configmaps-01`));
-    await on.ownedBy(3, "shop-one");
-    await until("its absence to be said", BOUND_MS, () =>
-      one.lines.some(({ msg }) => String(msg).includes(`Lease ${FULL_NAME}-configmaps-01 is missing`)),
-    );
-    expect(await ofShards()).toHaveLength(3);
-    expect(await on.release.upgrade(changed)).toMatchObject({ code: 0 });
-    await on.ownedBy(4, "shop-one");
-    one.stop();
-    expect((await one.exited).code).toBe(0);
-    expect(on.refused()).toEqual([]);
-    expect(await leasesOf(plane, within, "electorate.dev/role=member")).toEqual([]);
-    const gone = history.moments.filter(({ type, name }) => type === "DELETED" && !name.includes("-member-"));
-    expect(gone.map(({ name }) => name)).toEqual([`${FULL_NAME}-configmaps-01`]);
-    expect(await on.release.helm(["uninstall", "shop"])).toMatchObject({ code: 0 });
-    expect(await ofShards()).toHaveLength(4);
-  });
-
-  it("the admission policy lets a replica make or delete the Lease of a shard", async () => {
-    const within = "static-guarded";
-    const on = await deployed(within);
-    expect(await on.release.install(greeter(within, 1, { static: true }))).toMatchObject({ code: 0 });
-    const { token } = await on.release.kubeconfigOf("shop-a");
-    const made = async (name: string): Promise<number> => {
-      const labels = { "electorate.dev/coordinator": FULL_NAME, "electorate.dev/role": "shard" };
-      const body = { metadata: { name: `${FULL_NAME}-${name}`, labels } };
-      return (await plane.call("POST", leasesPath(within), body, token)).status;
-    };
-    const removed = async (name: string): Promise<number> =>
-      (await plane.call("DELETE", leasesPath(within, `${FULL_NAME}-${name}`), undefined, token)).status;
-    let tries = 0;
-    await until("the policy is obeyed", BOUND_MS, async () => {
-      tries += 1;
-      return (await made(`configmaps-${10 + tries}`)) === 422;
-    });
-    expect(await made("configmaps-99")).toBe(422);
-    expect(await removed("configmaps-00")).toBe(422);
-    expect(await made("member-a")).toBe(201);
-    expect(await removed("member-a")).toBe(200);
-  });
+    },
+  );
 });
 
-describe("metrics that are not for everybody", () => {
-  it("are read by whom nobody let read them, or not by whom somebody did", async () => {
-    const within = "metered";
-    const on = await deployed(within);
-    const resources = [{ resource: "configmaps", namespaces: [within] }];
-    const values = { ...LEAST_VALUES, resources, http: { authorizeMetrics: true } };
-    expect(await on.release.install(values)).toMatchObject({ code: 0 });
-    const stranger = await plane.serviceAccount(within, "stranger", []);
-    const reader = await plane.serviceAccount(within, "reader", []);
-    await bindReader(within, "reader");
-    const replica = await on.start("shop-one");
-    const address = await until(
-      "its address",
-      BOUND_MS,
-      () => replica.address,
-      () => replica.tail(),
-    );
-    const get = async (path: string, token?: string): Promise<number> => {
-      const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
-      return (await fetch(`http://${address}${path}`, { headers })).status;
-    };
-    expect(await get("/livez")).toBe(200);
-    expect(await get("/metrics")).toBe(401);
-    expect(await get("/metrics", "nonsense")).toBe(401);
-    expect(await get("/metrics", stranger.token)).toBe(403);
-    expect(await get("/metrics", reader.token)).toBe(200);
-    await until("it to be ready", BOUND_MS, async () => (await get("/readyz")) === 200);
+describe("meanwhile", { concurrent: true }, () => {
+  describe("static mode", ONE_BY_ONE, () => {
+    it("an upgrade under load disturbs a holder, or a replica makes or deletes the Lease of a shard", async (context) => {
+      const within = "static";
+      const on = await deployed(context, within);
+      const values = greeter(within, 4, { static: true });
+      expect(await on.release.install(values)).toMatchObject({ code: 0 });
+      const history = await LeaseHistory.start(plane, within);
+      context.onTestFinished(() => history.stop());
+      const keys = await createObjects(plane, within, "configmaps", 20);
+      const one = await on.start("shop-one");
+      const two = await on.start("shop-two");
+      await on.ownedBy(4, "shop-one", "shop-two");
+      await allGreeted(within, 20);
 
-    // The right to ask is taken away: nobody new may read, and the log says which right it is.
-    const bindings = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings";
-    await plane.must("DELETE", `${bindings}/${within}-${FULL_NAME}-metrics`);
-    const accounts = `/api/v1/namespaces/${within}/serviceaccounts`;
-    await until("nobody new to be let in", BOUND_MS, async () => {
-      const answer = await plane.must("POST", `${accounts}/reader/token`, { spec: { expirationSeconds: 3_600 } });
-      const token = /"token":"([^"]+)"/.exec(answer)?.[1];
-      return (await get("/metrics", token)) === 503;
+      const ofShards = () => leasesOf(plane, within, "electorate.dev/role=shard");
+      const holders = async () =>
+        (await ofShards()).map(({ metadata: { name, uid }, spec }) => [
+          name,
+          uid,
+          spec?.holderIdentity,
+          spec?.leaseTransitions,
+        ]);
+      const before = await holders();
+      const sinceNs = process.hrtime.bigint();
+      const load = (async () => {
+        for (let round = 0; round < 5; round += 1) await annotate(plane, "configmaps", keys, { greeted: null });
+      })();
+      // A label writes every Lease, and a bucket less leaves one without a place in the release.
+      const changed = { ...greeter(within, 3, { static: true }), commonLabels: { team: "shop" } };
+      expect(await on.release.upgrade(changed)).toMatchObject({ code: 0 });
+      const leases = (await rendered(changed)).filter(({ kind }) => kind === "Lease");
+      const apply = ["apply", "--server-side", "--force-conflicts", "-n", within, "-f", "-"];
+      const list = {
+        apiVersion: "v1",
+        kind: "List",
+        items: leases.map((lease) => ({ ...lease, metadata: { ...lease.metadata, namespace: within } })),
+      };
+      await plane.kubectl(apply, JSON.stringify(list));
+      await load;
+      await allGreeted(within, 20);
+      const labelled = (await ofShards()).filter(({ metadata }) => metadata.labels?.["team"] === "shop");
+      expect(labelled).toHaveLength(3);
+      await until("two renewals of each shard since", BOUND_MS, () =>
+        before.every(([name]) => history.of(String(name)).filter(({ ns }) => ns > sinceNs).length > 4),
+      );
+      expect(await holders()).toEqual(before);
+      expect(on.fleet.transitions().filter(({ event, ns }) => event === "gate-closed" && ns > sinceNs)).toEqual([]);
+
+      two.stop();
+      await on.ownedBy(4, "shop-one");
+      expect((await two.exited).code).toBe(0);
+      await plane.must("DELETE", leasesPath(within, `${FULL_NAME}-configmaps-01`));
+      await on.ownedBy(3, "shop-one");
+      await until("its absence to be said", BOUND_MS, () =>
+        one.lines.some(({ msg }) => String(msg).includes(`Lease ${FULL_NAME}-configmaps-01 is missing`)),
+      );
+      expect(await ofShards()).toHaveLength(3);
+      expect(await on.release.upgrade(changed)).toMatchObject({ code: 0 });
+      await on.ownedBy(4, "shop-one");
+      one.stop();
+      expect((await one.exited).code).toBe(0);
+      expect(on.refused()).toEqual([]);
+      expect(await leasesOf(plane, within, "electorate.dev/role=member")).toEqual([]);
+      const gone = history.moments.filter(({ type, name }) => type === "DELETED" && !name.includes("-member-"));
+      expect(gone.map(({ name }) => name)).toEqual([`${FULL_NAME}-configmaps-01`]);
+      expect(await on.release.helm(["uninstall", "shop"])).toMatchObject({ code: 0 });
+      expect(await ofShards()).toHaveLength(4);
     });
-    const said = replica.lines.filter(({ trouble }) => trouble === "metrics-review").map(({ msg }) => String(msg));
-    expect(said).toEqual([expect.stringMatching(/cannot create resource "tokenreviews"/)]);
-    expect(await get("/livez")).toBe(200);
-    replica.stop();
-    expect((await replica.exited).code).toBe(0);
+
+    it("the admission policy lets a replica make or delete the Lease of a shard", async (context) => {
+      const within = "static-guarded";
+      const on = await deployed(context, within);
+      expect(await on.release.install(greeter(within, 1, { static: true }))).toMatchObject({ code: 0 });
+      const { token } = await on.release.kubeconfigOf("shop-a");
+      const made = async (name: string): Promise<number> => {
+        const labels = { "electorate.dev/coordinator": FULL_NAME, "electorate.dev/role": "shard" };
+        const body = { metadata: { name: `${FULL_NAME}-${name}`, labels } };
+        return (await plane.call("POST", leasesPath(within), body, token)).status;
+      };
+      const removed = async (name: string): Promise<number> =>
+        (await plane.call("DELETE", leasesPath(within, `${FULL_NAME}-${name}`), undefined, token)).status;
+      let tries = 0;
+      await until("the policy is obeyed", BOUND_MS, async () => {
+        tries += 1;
+        return (await made(`configmaps-${10 + tries}`)) === 422;
+      });
+      expect(await made("configmaps-99")).toBe(422);
+      expect(await removed("configmaps-00")).toBe(422);
+      expect(await made("member-a")).toBe(201);
+      expect(await removed("member-a")).toBe(200);
+    });
+  });
+
+  describe("metrics that are not for everybody", ONE_BY_ONE, () => {
+    it("are read by whom nobody let read them, or not by whom somebody did", async (context) => {
+      const within = "metered";
+      const on = await deployed(context, within);
+      const resources = [{ resource: "configmaps", namespaces: [within] }];
+      const values = { ...LEAST_VALUES, resources, http: { authorizeMetrics: true } };
+      expect(await on.release.install(values)).toMatchObject({ code: 0 });
+      const stranger = await plane.serviceAccount(within, "stranger", []);
+      const reader = await plane.serviceAccount(within, "reader", []);
+      await bindReader(within, "reader");
+      const replica = await on.start("shop-one");
+      const address = await until(
+        "its address",
+        BOUND_MS,
+        () => replica.address,
+        () => replica.tail(),
+      );
+      const get = async (path: string, token?: string): Promise<number> => {
+        const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
+        return (await fetch(`http://${address}${path}`, { headers })).status;
+      };
+      expect(await get("/livez")).toBe(200);
+      expect(await get("/metrics")).toBe(401);
+      expect(await get("/metrics", "nonsense")).toBe(401);
+      expect(await get("/metrics", stranger.token)).toBe(403);
+      expect(await get("/metrics", reader.token)).toBe(200);
+      await until("it to be ready", BOUND_MS, async () => (await get("/readyz")) === 200);
+
+      // The right to ask is taken away: nobody new may read, and the log says which right it is.
+      const bindings = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings";
+      await plane.must("DELETE", `${bindings}/${within}-${FULL_NAME}-metrics`);
+      const accounts = `/api/v1/namespaces/${within}/serviceaccounts`;
+      await until("nobody new to be let in", BOUND_MS, async () => {
+        const answer = await plane.must("POST", `${accounts}/reader/token`, { spec: { expirationSeconds: 3_600 } });
+        const token = /"token":"([^"]+)"/.exec(answer)?.[1];
+        return (await get("/metrics", token)) === 503;
+      });
+      const said = replica.lines.filter(({ trouble }) => trouble === "metrics-review").map(({ msg }) => String(msg));
+      expect(said).toEqual([expect.stringMatching(/cannot create resource "tokenreviews"/)]);
+      expect(await get("/livez")).toBe(200);
+      replica.stop();
+      expect((await replica.exited).code).toBe(0);
+    });
+  });
+
+  describe("the first line of the chart's README", ONE_BY_ONE, () => {
+    it("gives something else than a working sharded controller", async (context) => {
+      const within = "first";
+      const on = await deployed(context, within);
+      const readme = readFileSync(join(CHART, "README.md"), "utf8");
+      const [, line = ""] = /^helm (install shop charts\/electorate .*)$/m.exec(readme) ?? [];
+      const [sample] = samplesOf(readme);
+      const handlers = on.fleet.write("first.js", sample?.code ?? "");
+      const words = line
+        .replaceAll("'", "")
+        .replace("charts/electorate", CHART)
+        .replace("=handlers.js", `=${handlers}`);
+      expect(words).toContain(`--set-file handlers=${handlers}`);
+      expect(await on.release.helm(words.split(" "))).toMatchObject({ code: 0 });
+      bringElectorate(on.fleet);
+      const [key = ""] = await createObjects(plane, within, "configmaps", 1);
+      await plane.must("POST", `/api/v1/namespaces/${within}/configmaps`, {
+        metadata: { name: "broken" },
+        data: { broken: "yes" },
+      });
+
+      const one = await on.start("shop-one");
+      await on.ownedBy(1, "shop-one");
+      const seenBy = (replica: ReplicaProcess): Promise<true> =>
+        until(
+          `${key} to be seen by ${replica.name}`,
+          BOUND_MS,
+          () => replica.lines.some((said) => said["msg"] === "seen" && said["key"] === key),
+          () => replica.tail(),
+        );
+      await seenBy(one);
+      await until("what is broken to be said", BOUND_MS, () =>
+        one.lines.some((said) => JSON.stringify(said).includes("nothing can be done about it")),
+      );
+      const two = await on.start("shop-two");
+      await until("the second replica to be ready", BOUND_MS, async () => {
+        const { address } = two;
+        return address !== undefined && (await fetch(`http://${address}/readyz`)).ok;
+      });
+      one.stop();
+      await on.ownedBy(1, "shop-two");
+      expect((await one.exited).code).toBe(0);
+      await seenBy(two);
+      two.stop();
+      expect((await two.exited).code).toBe(0);
+      expect(on.refused()).toEqual([]);
+    });
   });
 });
 
@@ -284,52 +340,6 @@ async function bindReader(namespace: string, account: string): Promise<void> {
     return answer.includes('"allowed":true');
   });
 }
-
-describe("the first line of the chart's README", () => {
-  it("gives something else than a working sharded controller", async () => {
-    const within = "first";
-    const on = await deployed(within);
-    const readme = readFileSync(join(CHART, "README.md"), "utf8");
-    const [, line = ""] = /^helm (install shop charts\/electorate .*)$/m.exec(readme) ?? [];
-    const [sample] = samplesOf(readme);
-    const handlers = on.fleet.write("first.js", sample?.code ?? "");
-    const words = line.replaceAll("'", "").replace("charts/electorate", CHART).replace("=handlers.js", `=${handlers}`);
-    expect(words).toContain(`--set-file handlers=${handlers}`);
-    expect(await on.release.helm(words.split(" "))).toMatchObject({ code: 0 });
-    bringElectorate(on.fleet);
-    const [key = ""] = await createObjects(plane, within, "configmaps", 1);
-    await plane.must("POST", `/api/v1/namespaces/${within}/configmaps`, {
-      metadata: { name: "broken" },
-      data: { broken: "yes" },
-    });
-
-    const one = await on.start("shop-one");
-    await on.ownedBy(1, "shop-one");
-    const seenBy = (replica: ReplicaProcess): Promise<true> =>
-      until(
-        `${key} to be seen by ${replica.name}`,
-        BOUND_MS,
-        () => replica.lines.some((said) => said["msg"] === "seen" && said["key"] === key),
-        () => replica.tail(),
-      );
-    await seenBy(one);
-    await until("what is broken to be said", BOUND_MS, () =>
-      one.lines.some((said) => JSON.stringify(said).includes("nothing can be done about it")),
-    );
-    const two = await on.start("shop-two");
-    await until("the second replica to be ready", BOUND_MS, async () => {
-      const { address } = two;
-      return address !== undefined && (await fetch(`http://${address}/readyz`)).ok;
-    });
-    one.stop();
-    await on.ownedBy(1, "shop-two");
-    expect((await one.exited).code).toBe(0);
-    await seenBy(two);
-    two.stop();
-    expect((await two.exited).code).toBe(0);
-    expect(on.refused()).toEqual([]);
-  });
-});
 
 /** As in the image, where the program is the package around its configuration: `import "electorate"` finds it. */
 function bringElectorate(fleet: Fleet): void {
