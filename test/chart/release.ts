@@ -32,8 +32,8 @@ export class Release {
     return withValuesFile(values, (file) => this.helm(["install", RELEASE, CHART, "--values", file]));
   }
 
-  upgrade(values: object): Promise<Ran> {
-    return withValuesFile(values, (file) => this.helm(["upgrade", RELEASE, CHART, "--values", file]));
+  upgrade(values: object, ...args: readonly string[]): Promise<Ran> {
+    return withValuesFile(values, (file) => this.helm(["upgrade", RELEASE, CHART, "--values", file, ...args]));
   }
 
   helm(args: readonly string[]): Promise<Ran> {

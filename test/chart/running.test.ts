@@ -206,6 +206,31 @@ describe("meanwhile", { concurrent: true }, () => {
       expect(await ofShards()).toHaveLength(4);
     });
 
+    it("a fleet that made its Leases itself is not taken over, or its holders are disturbed", async (context) => {
+      const within = "static-later";
+      const on = await deployed(context, within);
+      const values = { ...LEAST_VALUES, resources: [{ resource: "configmaps", namespaces: [within] }] };
+      expect(await on.release.install(values)).toMatchObject({ code: 0 });
+      const one = await on.start("shop-one");
+      await on.ownedBy(1, "shop-one");
+      const isStatic = { ...values, lease: { static: true } };
+      const refused = await on.release.upgrade(isStatic);
+      expect(refused.code).not.toBe(0);
+      expect(refused.stderr).toMatch(
+        /Lease "shop-electorate-configmaps-00".*cannot be imported into the current release/,
+      );
+      expect(await on.release.upgrade(isStatic, "--take-ownership")).toMatchObject({ code: 0 });
+      const [lease] = await leasesOf(plane, within, "electorate.dev/role=shard");
+      expect(lease?.metadata.labels?.["app.kubernetes.io/instance"]).toBe("shop");
+      expect(lease?.spec?.holderIdentity).toBe(one.identity);
+      expect(await on.release.upgrade(values)).toMatchObject({ code: 0 });
+      const [kept] = await leasesOf(plane, within, "electorate.dev/role=shard");
+      expect(kept?.metadata.uid).toBe(lease?.metadata.uid);
+      one.stop();
+      expect((await one.exited).code).toBe(0);
+      expect(on.fleet.transitions().filter(({ event }) => event === "lease-lost")).toEqual([]);
+    });
+
     it("the admission policy lets a replica make or delete the Lease of a shard", async (context) => {
       const within = "static-guarded";
       const on = await deployed(context, within);
