@@ -16,6 +16,11 @@ RUN npm run build
 RUN npm sbom --omit=dev --sbom-format spdx > sbom.spdx.json && npm prune --omit=dev
 
 FROM ${BASE}
+ARG VERSION=0.1.0
+LABEL org.opencontainers.image.title="electorate" \
+      org.opencontainers.image.description="A Kubernetes controller that scales out, with a Lease per shard" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.licenses="Apache-2.0"
 WORKDIR /app
 # Nothing here is the program's to change: it runs as somebody else, on a root that may be read-only.
 COPY --from=build /app/package.json /app/sbom.spdx.json ./

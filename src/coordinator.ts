@@ -4,6 +4,7 @@ import type { Regime } from "./election/regime.ts";
 import type { Term } from "./election/term.ts";
 import { KubeClient } from "./kube/client.ts";
 import { type KubeConnection, obtainConnection } from "./kube/connection.ts";
+import { accessReviews } from "./kube/reviews.ts";
 import { createIdentity, type Identity } from "./lease/names.ts";
 import { firstAborted, withPatience } from "./runtime/abort.ts";
 import { ElectorateError } from "./runtime/errors.ts";
@@ -84,8 +85,9 @@ class Replica implements Coordinator {
     const scope = new Scope();
     try {
       const { http, connection: given, coordinator: component } = this.#options;
-      const address = await serve({ ...this.#own, http, sample: () => this.#sample() }, scope);
       const connection = await obtainConnection({ ...this.#own, connection: given, component }, scope);
+      const review = accessReviews(connection.objects);
+      const address = await serve({ ...this.#own, http, review, sample: () => this.#sample() }, scope);
       scope.defer(() => this.#parts.abandon());
       await this.#parts.start(signal);
       const found = await this.#establish(connection, scope, signal);

@@ -6,7 +6,7 @@ export {
   type LeaderElectionSettings,
   type LockKind,
 } from "./config/leader-election.ts";
-export type { CoordinatorOptions, ResourceOptions } from "./config/options.ts";
+export type { CoordinatorOptions, HttpSettings, ResourceOptions } from "./config/options.ts";
 export type { LeaseSettings } from "./config/timings.ts";
 export {
   type Controller,

@@ -4,6 +4,7 @@ import {
   checkLeaderElection,
   type LeaderElectionSettings,
 } from "./config/leader-election.ts";
+import type { HttpSettings } from "./config/options.ts";
 import { ownPod } from "./config/own-pod.ts";
 import type { Problem } from "./config/timings.ts";
 import { type LeaderCallbacks, LeaderWork } from "./election/leader-work.ts";
@@ -13,6 +14,7 @@ import type { Term } from "./election/term.ts";
 import { TermQueue } from "./election/term-queue.ts";
 import { KubeClient } from "./kube/client.ts";
 import { type KubeConnection, obtainConnection } from "./kube/connection.ts";
+import { accessReviews } from "./kube/reviews.ts";
 import { openLocks } from "./lease/locks.ts";
 import { createIdentity } from "./lease/names.ts";
 import { firstAborted, withPatience } from "./runtime/abort.ts";
@@ -33,7 +35,7 @@ import { createTelemetry } from "./telemetry/telemetry.ts";
 /** What `LeaderElector` and `runLeaderElection` take: client-go's settings and callbacks, and where things are. */
 export interface LeaderElectionOptions extends LeaderElectionSettings, LeaderCallbacks {
   /** Where `/livez`, `/readyz` and `/metrics` are served, from before any election. Default: nowhere. */
-  readonly http?: { readonly address: string };
+  readonly http?: HttpSettings;
   /** Default: the credentials of the pod, else of the kubeconfig. */
   readonly connection?: KubeConnection;
   /** Default: JSON lines on stdout and metrics of an own registry. */
@@ -141,9 +143,10 @@ export class LeaderElector {
     const scope = new Scope();
     try {
       const { http, connection: given } = this.#options;
-      await serve({ ...this.#own, http, checks: this.checks, sample() {} }, scope);
       const component = this.#options.name;
       const connection = await obtainConnection({ ...this.#own, connection: given, component }, scope);
+      const review = accessReviews(connection.objects);
+      await serve({ ...this.#own, http, review, checks: this.checks, sample() {} }, scope);
       const leadership = await this.#contend(connection, scope);
       const clean = await this.#until(leadership, signal);
       if (this.#failure !== undefined) throw this.#failure.error;

@@ -60,7 +60,7 @@ const IMPORTS: ImportTable = {
   queue: ["runtime"],
   reconcile: ["runtime", "kube", "queue", "placement"],
   shard: ["runtime", "election", "queue", "reconcile", "lease", "placement", "config", "kube/api.ts"],
-  telemetry: ["runtime", "config"],
+  telemetry: ["runtime", "config", "type kube"],
   embedded: ["runtime", "kube"],
   coordinator: ["telemetry", ...ROOMS],
   "leader-election": ["telemetry", ...ROOMS],

@@ -23,7 +23,10 @@ export async function metricsText({ address, deadlineMs, clock, signal }: Metric
     const answer = await fetch(`http://${address}/metrics`, { signal: AbortSignal.any(signals), redirect: "error" });
     // Read whatever it is, so that the connection can be used again.
     const text = await answer.text();
-    if (!answer.ok) throw new ElectorateError("server-error", `status ${answer.status}`, { status: answer.status });
+    // Where to comes out of a Lease, which many may write: no token is ever sent there.
+    const guarded = answer.status === 401 ? ", because they are not for everybody (http.authorizeMetrics)" : "";
+    if (!answer.ok)
+      throw new ElectorateError("server-error", `status ${answer.status}${guarded}`, { status: answer.status });
     return text;
   } catch (error) {
     if (error instanceof ElectorateError) throw error;

@@ -5,9 +5,8 @@ import type { CoordinatorOptions, ResourceOptions } from "./options.ts";
 
 /** What `createCoordinator` takes, from a configuration and the handlers that it names, in the same order. */
 export function coordinatorOptions(configuration: Configuration, handlers: readonly Reconcile[]): CoordinatorOptions {
-  const { coordinator, namespace, lease, drainTimeoutMs, shutdownTimeoutMs, onOverrun, leaderElection, httpAddress } =
-    configuration;
-  const { rolloutWindowMs, respread } = configuration;
+  const { coordinator, namespace, lease, drainTimeoutMs, shutdownTimeoutMs, onOverrun, leaderElection } = configuration;
+  const { rolloutWindowMs, respread, httpAddress, authorizeMetrics } = configuration;
   const { weight, zone, version } = configuration;
   return {
     coordinator,
@@ -22,7 +21,7 @@ export function coordinatorOptions(configuration: Configuration, handlers: reado
     ...(zone === undefined ? {} : { zone }),
     ...(version === undefined ? {} : { version }),
     ...(namespace === undefined ? {} : { namespace }),
-    ...(httpAddress === undefined ? {} : { http: { address: httpAddress } }),
+    ...(httpAddress === undefined ? {} : { http: { address: httpAddress, authorizeMetrics } }),
     resources: configuration.resources.map((resource, index) => {
       const reconcile = handlers[index];
       if (reconcile === undefined)

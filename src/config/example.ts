@@ -8,6 +8,7 @@ lease:
   clockRatio: 1.25           # the worst ratio of two replicas' clock rates that is survived
   renewal: per-shard         # per-member: only member Leases are renewed, for hundreds of shards and more
   proofOfDeath: false        # true: a dead member's Pod may prove its death before its Lease has expired
+  static: false              # true: shard Leases are made by somebody else, such as the Helm chart; replicas never create or delete one
 drainTimeout: 20s            # how long keys in work may go on after their shard stopped taking new ones
 shutdownTimeout: 25s         # how long a stop may take in all; the pod's grace period is 5s more
 onOverrun: exit              # work that outlives its Lease ends the process; report only says so
@@ -16,6 +17,7 @@ rolloutWindow: 10m           # two versions alive for longer than this share all
 respread: 3                  # pairs of buckets that a move for the sake of the spread alone must remove; left out: no such moves
 http:
   address: "0.0.0.0:8080"    # livez, readyz, metrics; "none" serves nothing
+  authorizeMetrics: false    # true: /metrics is for those alone whose token the API server knows and lets get it
 weight: 1                    # share of the load beside other replicas
 zone: eu-1a                  # buckets of one resource are spread over zones; left out: ELECTORATE_ZONE
 version: v1.4.2              # while two are alive, shards move to the newer only; left out: POD_TEMPLATE_HASH

@@ -25,6 +25,7 @@ export interface Configuration {
   readonly respread: number | undefined;
   /** `undefined`: nothing is served. */
   readonly httpAddress: string | undefined;
+  readonly authorizeMetrics: boolean;
   readonly weight: number;
   /** `undefined`: from the environment. */
   readonly zone: string | undefined;
@@ -154,6 +155,7 @@ function configurationOf(input: ConfigurationInput, placeOf: (path: Path) => str
       clockRatio: lease.clockRatio,
       renewal: lease.renewal,
       proofOfDeath: lease.proofOfDeath,
+      static: lease.static,
     },
     drainTimeoutMs: input.drainTimeout,
     shutdownTimeoutMs: input.shutdownTimeout,
@@ -162,6 +164,7 @@ function configurationOf(input: ConfigurationInput, placeOf: (path: Path) => str
     rolloutWindowMs: input.rolloutWindow,
     respread: input.respread,
     httpAddress: http.address === NO_ADDRESS ? undefined : http.address,
+    authorizeMetrics: http.authorizeMetrics,
     weight: input.weight,
     zone: input.zone,
     version: input.version,

@@ -49,7 +49,7 @@ export interface CoordinatorOptions {
    */
   readonly respread?: number;
   /** Where `/livez`, `/readyz` and `/metrics` are served, from before any election until after the last release. Default: nowhere. */
-  readonly http?: { readonly address: string };
+  readonly http?: HttpSettings;
   /** Default: the credentials of the pod, else of the kubeconfig. */
   readonly connection?: KubeConnection;
   /** Default: JSON lines on stdout and metrics of an own registry. */
@@ -58,6 +58,17 @@ export interface CoordinatorOptions {
   readonly terminate?: (reason: string) => void;
   readonly clock?: Clock;
   readonly randomness?: Randomness;
+}
+
+/** What a replica serves over HTTP. */
+export interface HttpSettings {
+  /** `host:port`, `:port` or `[IPv6]:port`; port 0 takes a free one. */
+  readonly address: string;
+  /**
+   * Whether `/metrics` is for those alone whose bearer token the API server knows and who may `get` the nonResourceURL `/metrics`. Needs
+   * `create` on tokenreviews and subjectaccessreviews; `/livez` and `/readyz` stay open. Default false.
+   */
+  readonly authorizeMetrics?: boolean;
 }
 
 /** One watched resource: which objects, in how many buckets, and who reconciles them. */

@@ -97,8 +97,12 @@ const leaseSchema = z.strictObject(
       .boolean({ error: wanted("true or false") })
       .default(false)
       .describe("Whether the Pod of a dead member may prove its death before its Lease has expired."),
+    static: z
+      .boolean({ error: wanted("true or false") })
+      .default(false)
+      .describe("Whether shard Leases are made by somebody else: replicas then never create or delete one."),
   },
-  { error: wanted("a map with duration, renewDeadline, retryPeriod, clockRatio, renewal and proofOfDeath") },
+  { error: wanted("a map with duration, renewDeadline, retryPeriod, clockRatio, renewal, proofOfDeath and static") },
 );
 
 const httpSchema = z.strictObject(
@@ -112,8 +116,12 @@ const httpSchema = z.strictObject(
     })
       .default("0.0.0.0:8080")
       .describe("Where /livez, /readyz and /metrics are served."),
+    authorizeMetrics: z
+      .boolean({ error: wanted("true or false") })
+      .default(false)
+      .describe("Whether /metrics is for those alone whom the API server, asked about their token, lets get it."),
   },
-  { error: wanted("a map with address") },
+  { error: wanted("a map with address and authorizeMetrics") },
 );
 
 const nonEmpty = (value: string): string | undefined => (value.trim() === "" ? "is empty; remove it" : undefined);

@@ -16,6 +16,8 @@ export interface Settings {
   readonly identity: string;
   readonly timings: LeaseTimings;
   readonly renewal: Renewal;
+  /** Shard Leases are made by somebody else. */
+  readonly isStatic: boolean;
   readonly drainTimeoutMs: number;
   readonly shutdownTimeoutMs: number;
   readonly onOverrun: "exit" | "report";
@@ -120,6 +122,7 @@ export function settingsOf(options: CoordinatorOptions, found: readonly Problem[
     identity: own?.identity ?? options.identity ?? process.env.POD_NAME ?? hostname(),
     timings: checked.timings,
     renewal: options.lease?.renewal ?? "per-shard",
+    isStatic: options.lease?.static ?? false,
     drainTimeoutMs,
     shutdownTimeoutMs,
     onOverrun: own?.onOverrun ?? options.onOverrun ?? "exit",

@@ -21,6 +21,11 @@ export interface LeaseSettings {
    * `POD_NAMESPACE` and `CONTAINER_NAME` in the environment. Default false.
    */
   readonly proofOfDeath?: boolean;
+  /**
+   * Whether shard Leases are made by somebody else, such as the Helm chart: replicas then never create or delete one, and a shard
+   * whose Lease is missing has no owner until it is made. Member Leases come and go as ever. Default false.
+   */
+  readonly static?: boolean;
 }
 
 export interface LeaseTimings {

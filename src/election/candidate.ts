@@ -68,6 +68,7 @@ export class Candidate {
         coordinator: "",
         store: lock.store,
         renewal: "per-shard",
+        isStatic: false,
         memberValidUntilMs: () => Number.NEGATIVE_INFINITY,
         acknowledged: new Acknowledged(timings.renewDeadlineMs),
         marksOf: () => plainMarks(context.labels),

@@ -23,7 +23,10 @@ export class Claims {
   /** Keeps count, and lets the next contender claim when one has its answer. */
   note(contender: Contender): void {
     const { phase, request } = contender.elector;
-    if (phase.name === "claiming" && request === "write") this.#sent.add(contender);
+    const claims = phase.name === "claiming" && request === "write";
+    // Whoever finds no Lease where none is made asks for it instead, on the same connections.
+    const asks = phase.name === "standby" && request === "read";
+    if (claims || asks) this.#sent.add(contender);
     else if (this.#sent.delete(contender)) this.#letClaim();
   }
 

@@ -11,6 +11,8 @@ export interface CollectorOptions {
   readonly coordinator: string;
   readonly identity: string;
   readonly leaseDurationMs: number;
+  /** Shard Leases are deleted by somebody else: those of members alone are ours to clear. */
+  readonly isStatic: boolean;
   /** Names of the Leases of our own shards: never litter. */
   readonly ownLeases: ReadonlySet<string>;
   readonly store: LeaseStore;
@@ -78,12 +80,13 @@ export class Collector {
   }
 
   #litter(): LeaseVersion[] {
-    const { coordinator, identity, clock, roster, holders, isFresh } = this.#options;
+    const { coordinator, identity, isStatic, clock, roster, holders, isFresh } = this.#options;
     if (!isFresh()) return [];
     const strays = [...this.#strays.values()];
     const named = new Set([...holders(), ...strays.map(({ version }) => version.record.holder)]);
     const about = { coordinator, identity, monotonicMs: clock.monotonicMs(), roster: roster() };
-    return collectable({ ...about, strays, holders: named });
+    // Who holds them counts in any case: a member's Lease stays while a shard names the member.
+    return collectable({ ...about, strays: isStatic ? [] : strays, holders: named });
   }
 
   async #delete(version: LeaseVersion): Promise<void> {

@@ -61,6 +61,8 @@ export interface ContenderContext {
   readonly identity: string;
   readonly timings: LeaseTimings;
   readonly renewal: Renewal;
+  /** See {@link ElectorContext.isStatic}. */
+  readonly isStatic: boolean;
   readonly store: LeaseStore;
   readonly clock: Clock;
   readonly gateClock: GateClock;
@@ -155,9 +157,7 @@ export class Contender implements LifeOwner {
     }
     this.#dispatching = true;
     try {
-      for (let next: ElectorEvent | undefined = event; next !== undefined; next = this.#waiting.shift()) {
-        this.#handle(next);
-      }
+      for (let next: ElectorEvent | undefined = event; next; next = this.#waiting.shift()) this.#handle(next);
     } finally {
       this.#dispatching = false;
     }
@@ -165,6 +165,7 @@ export class Contender implements LifeOwner {
 
   #handle(event: ElectorEvent): void {
     const { name } = this.#elector.phase;
+    if (event.type === "seen") this.#shared.trouble.clear("lease-missing", this.shard.leaseName);
     if (event.type === "vacated" && (name === "draining" || name === "stuck")) this.#end("drained");
     const context = this.#context();
     const { elector, effects } = step(this.#elector, event, context);
@@ -187,6 +188,7 @@ export class Contender implements LifeOwner {
       renewDeadlineMs: timings.renewDeadlineMs,
       retryPeriodMs: timings.retryPeriodMs,
       renewal: this.#shared.renewal,
+      isStatic: this.#shared.isStatic,
       memberValidUntilMs: this.#shared.memberValidUntilMs(),
       clockRatio: timings.clockRatio,
       quiesceMs: timings.quiesceMs,
@@ -329,12 +331,15 @@ export class Contender implements LifeOwner {
   }
 
   async #look(): Promise<ReadOutcome> {
-    const { store, coordinator, trouble } = this.#shared;
+    const { store, coordinator, trouble, isStatic } = this.#shared;
     const { leaseName } = this.shard;
     try {
       const answer = await store.get(leaseName);
       trouble.clear("lease-read", leaseName);
-      if (answer.type === "missing") return answer;
+      if (answer.type === "missing") {
+        if (isStatic) trouble.report("lease-missing", `taking shard ${this.shard.id}`, notMade(leaseName), leaseName);
+        return answer;
+      }
       const { labels } = answer.version;
       const owner = labels[LABEL_COORDINATOR];
       if (owner !== undefined && owner !== coordinator) {
@@ -375,6 +380,14 @@ export class Contender implements LifeOwner {
     const margin = marginMs === undefined || event.startsWith("lease-") ? {} : { marginMs };
     telemetry.transition({ event, shard: this.shard.id, identity, epoch, reason, ...margin });
   }
+}
+
+/** What is to be done about a Lease that is missing where replicas make none. */
+function notMade(leaseName: string): ElectorateError {
+  return new ElectorateError(
+    "not-found",
+    `Lease ${leaseName} is missing, and with lease.static replicas make none; make it again, without a spec, as helm upgrade does`,
+  );
 }
 
 /** The refusal of a Lease that carries another coordinator's label. */

@@ -57,7 +57,14 @@ function decideStandby(elector: Elector, context: ElectorContext, effects: Elect
   const mayTake = !burdened && context.now.monotonicMs >= takeAtMs(elector, context) && maySend(elector, context);
   // Asked again as soon as another claim has its answer.
   if (!mayTake || !context.standing.mayClaim) return elector;
+  if (version === undefined && context.isStatic) return lookAgain(elector, context, effects);
   return send(elector, "take", context, effects, { name: "claiming" });
+}
+
+/** Whoever makes it may have forgotten our labels, and then the watch does not show it: it is asked for, but not often. */
+function lookAgain(elector: Elector, { now, leaseDurationMs }: ElectorContext, effects: ElectorEffect[]): Elector {
+  effects.push({ type: "read" });
+  return { ...elector, request: "read", writeAtMs: now.monotonicMs + leaseDurationMs };
 }
 
 function isEligible(context: ElectorContext): boolean {

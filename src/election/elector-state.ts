@@ -119,6 +119,8 @@ export interface ElectorContext {
   readonly retryPeriodMs: number;
   /** How this replica keeps its Leases alive; what a Lease says comes first. */
   readonly renewal: Renewal;
+  /** Shard Leases are made by somebody else, and one that is missing is never made here. */
+  readonly isStatic: boolean;
   /** Gate clock: until when our member Lease lets Leases stand that name us; negative infinity without a living identity. */
   readonly memberValidUntilMs: number;
   readonly clockRatio: number;

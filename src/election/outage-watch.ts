@@ -10,6 +10,8 @@ import { rankOf } from "./ranking.ts";
 export interface OutageWatchOptions {
   readonly identity: string;
   readonly leaseDurationMs: number;
+  /** Shard Leases are made by somebody else, who is to be told when one is missing. */
+  readonly isStatic: boolean;
   readonly contenders: readonly Contender[];
   readonly roster: () => Roster;
   /** True while the shards of a resource wait for those who hold its keys under another key map. */
@@ -112,7 +114,7 @@ export class OutageWatch {
       uid: version?.uid,
       reason: "ShardUnowned",
       action: "WatchShard",
-      note: `Shard ${shard.id} has been without a live owner for ${seconds} s: ${causeOf(version)}.`,
+      note: `Shard ${shard.id} has been without a live owner for ${seconds} s: ${causeOf(version, this.#options.isStatic)}.`,
       // Whoever tells it, an outage ends with a write.
       once: version === undefined ? "missing" : `${version.uid}/${version.resourceVersion}`,
     });

@@ -86,8 +86,9 @@ export function hasLiveOwner(
 }
 
 /** Why nobody has a shard, as its Lease says. */
-export function causeOf(version: LeaseVersion | undefined): string {
-  if (version === undefined) return "its Lease is missing";
+export function causeOf(version: LeaseVersion | undefined, isStatic: boolean): string {
+  const remedy = isStatic ? ", and with lease.static replicas make none: make it again, as helm upgrade does" : "";
+  if (version === undefined) return `its Lease is missing${remedy}`;
   const { holder } = version.record;
   return holder === "" ? "its Lease names nobody" : `its Lease names ${holder}, which does not renew it`;
 }

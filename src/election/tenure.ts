@@ -29,6 +29,8 @@ export interface TenureOptions extends Omit<OpenLeaseStoreOptions, "retryPeriodM
   readonly identity: Identity;
   readonly timings: LeaseTimings;
   readonly renewal: Renewal;
+  /** Shard Leases are made and deleted by somebody else alone. */
+  readonly isStatic: boolean;
   readonly traits: MemberTraits;
   readonly placement: PlacementSettings;
   /** Where this replica serves `/metrics`; empty when it serves nothing. */

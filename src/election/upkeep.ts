@@ -18,6 +18,8 @@ export interface UpkeepOptions {
   /** Own identity. */
   readonly identity: string;
   readonly leaseDurationMs: number;
+  /** Shard Leases are made and deleted by somebody else alone. */
+  readonly isStatic: boolean;
   readonly shards: readonly Shard[];
   readonly desk: Desk;
   readonly campaign: Campaign;

@@ -1,17 +1,22 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { parseListenAddress, reachableAddress } from "../config/address.ts";
+import type { HttpSettings } from "../config/options.ts";
+import type { ReviewAccess } from "../kube/reviews.ts";
 import { type Clock, systemClock } from "../runtime/clock.ts";
 import { ElectorateError, messageOf } from "../runtime/errors.ts";
 import type { Scope } from "../runtime/scope.ts";
 import type { Telemetry } from "../runtime/telemetry.ts";
+import type { TroubleLog } from "../runtime/trouble.ts";
 import type { CheckKind, CheckResult, HealthChecks } from "./checks.ts";
+import { type Admission, MetricsGuard } from "./metrics-guard.ts";
 
 /**
  * `/livez`, `/readyz` and `/metrics` over HTTP; `/healthz` is the older name of `/livez`. Up before any election and until after the
  * last release.
  *
  * As on a kube-apiserver: 200 `ok`, or 500 with every check; `?verbose` lists them in both cases, `?exclude=<name>` leaves
- * one out, `/readyz/<name>` asks one alone.
+ * one out, `/readyz/<name>` asks one alone. The kubelet asks without a token, so that nobody needs one for these; `/metrics` may be
+ * for those alone whom the API server lets read it.
  */
 
 export interface HttpOptions {
@@ -19,6 +24,8 @@ export interface HttpOptions {
   readonly address: string;
   readonly checks: HealthChecks;
   readonly metricsText: () => Promise<string>;
+  /** Who may read metrics. Default: everybody. */
+  readonly guard?: Pick<MetricsGuard, "judge"> | undefined;
   readonly clock?: Clock;
 }
 
@@ -33,6 +40,7 @@ interface Answer {
   readonly status: number;
   readonly body: string;
   readonly contentType?: string;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 const PLAIN_TEXT = "text/plain; charset=utf-8";
@@ -117,11 +125,30 @@ async function answer(request: IncomingMessage, options: HttpOptions): Promise<A
   const known = kind === undefined ? pathname === "/metrics" : rest.length === 0;
   if (!known) return { status: 404, body: "not found: there are /livez, /readyz and /metrics\n" };
   if (request.method !== "GET" && request.method !== "HEAD")
-    return { status: 405, body: "only GET and HEAD are allowed\n" };
-  if (kind === undefined) return { status: 200, body: await options.metricsText(), contentType: METRICS_TEXT };
+    return { status: 405, body: "only GET and HEAD are allowed\n", headers: { allow: "GET, HEAD" } };
+  if (kind === undefined) return answerMetrics(request, options);
   if (name !== undefined && name !== "") return answerOne(options.checks, kind, name);
   return answerAll(options.checks, kind, root, searchParams);
 }
+
+async function answerMetrics(request: IncomingMessage, { guard, metricsText }: HttpOptions): Promise<Answer> {
+  const admission = (await guard?.judge(request.headers.authorization)) ?? "granted";
+  if (admission === "granted") return { status: 200, body: await metricsText(), contentType: METRICS_TEXT };
+  return REFUSALS[admission];
+}
+
+const CHALLENGE = { "www-authenticate": "Bearer" };
+
+const REFUSALS: Readonly<Record<Exclude<Admission, "granted">, Answer>> = {
+  anonymous: {
+    status: 401,
+    body: "metrics are for those with a token: send the header Authorization: Bearer <token of a service account>\n",
+    headers: CHALLENGE,
+  },
+  unknown: { status: 401, body: "the API server does not know this token\n", headers: CHALLENGE },
+  forbidden: { status: 403, body: "the bearer of this token may not get the nonResourceURL /metrics\n" },
+  unanswered: { status: 503, body: "the API server could not be asked who may read metrics; try again\n" },
+};
 
 function kindOf(root: string): CheckKind | undefined {
   if (root === "readyz") return "ready";
@@ -155,35 +182,40 @@ function lineOf({ name, problem }: CheckResult): string {
 function send(
   request: IncomingMessage,
   response: ServerResponse,
-  { status, body, contentType = PLAIN_TEXT }: Answer,
+  { status, body, contentType = PLAIN_TEXT, headers = {} }: Answer,
 ): void {
   response.writeHead(status, {
     "content-type": contentType,
     "content-length": Buffer.byteLength(body),
     "cache-control": "no-cache, private",
     "x-content-type-options": "nosniff",
-    ...(status === 405 ? { allow: "GET, HEAD" } : {}),
+    ...headers,
   });
   response.end(request.method === "HEAD" ? undefined : body);
 }
 
 export interface ServeOptions {
-  readonly http: { readonly address: string } | undefined;
+  readonly http: HttpSettings | undefined;
   readonly checks: HealthChecks;
   readonly telemetry: Telemetry;
+  readonly trouble: TroubleLog;
   readonly clock: Clock;
+  /** Asked about whoever reads metrics, where that is not for everybody. */
+  readonly review: ReviewAccess;
   /** Brings gauges up to date, just before they are read. */
   readonly sample: () => void;
 }
 
 /** Serves health and metrics until `scope` closes, if an address is configured; answers where others find them, else nothing. */
-export async function serve({ http, checks, telemetry, clock, sample }: ServeOptions, scope: Scope): Promise<string> {
+export async function serve({ http, sample, ...options }: ServeOptions, scope: Scope): Promise<string> {
   if (http === undefined) return "";
+  const { telemetry } = options;
   const metricsText = async (): Promise<string> => {
     sample();
     return (await telemetry.metricsText?.()) ?? "";
   };
-  const server = await startHttp({ address: http.address, checks, metricsText, clock });
+  const guard = http.authorizeMetrics === true ? new MetricsGuard(options) : undefined;
+  const server = await startHttp({ ...options, address: http.address, metricsText, guard });
   scope.defer(() => server.close());
   telemetry.log.info({ address: server.address }, "serving /livez, /readyz and /metrics");
   return reachableAddress(server.address, process.env.POD_IP);

@@ -149,19 +149,20 @@ export const ALERT_CASES: Readonly<Record<string, readonly AlertCase[]>> = {
     }),
   ],
   ElectorateKeysWait: [
-    fires("keys wait for minutes", 30, {
-      'workqueue_queue_duration_seconds_bucket{name="configmaps",le="1"}': "0x40",
-      'workqueue_queue_duration_seconds_bucket{name="configmaps",le="100"}': "0+1x40",
-      'workqueue_queue_duration_seconds_bucket{name="configmaps",le="1000"}': "0+50x40",
-      'workqueue_queue_duration_seconds_bucket{name="configmaps",le="+Inf"}': "0+50x40",
+    fires("a key waits for minutes", 10, { 'electorate_queue_oldest_age_seconds{shard="configmaps-00"}': "0+60x20" }),
+    fires("keys of one shard of many do", 10, {
+      'electorate_queue_oldest_age_seconds{shard="configmaps-00"}': "0x20",
+      'electorate_queue_oldest_age_seconds{shard="configmaps-01"}': "90x20",
     }),
-    silent("they wait for less than a second", 30, {
-      'workqueue_queue_duration_seconds_bucket{name="configmaps",le="1"}': "0+50x40",
-      'workqueue_queue_duration_seconds_bucket{name="configmaps",le="+Inf"}': "0+50x40",
+    silent("they wait for less than a minute", 10, {
+      'electorate_queue_oldest_age_seconds{shard="configmaps-00"}': "59x20",
     }),
-    silent("there are none", 30, {
-      'workqueue_queue_duration_seconds_bucket{name="configmaps",le="1"}': "7x40",
-      'workqueue_queue_duration_seconds_bucket{name="configmaps",le="+Inf"}': "7x40",
+    silent("they did while all were listed", 10, {
+      'electorate_queue_oldest_age_seconds{shard="configmaps-00"}': "0 60 120 180 0x20",
+    }),
+    silent("their shard has gone to another replica, where they do not", 10, {
+      'electorate_queue_oldest_age_seconds{shard="configmaps-00"}': "0+60x4 stale",
+      [`electorate_queue_oldest_age_seconds{shard="configmaps-00",${SECOND_POD}}`]: "_ _ _ _ 0x20",
     }),
   ],
   ElectorateHandlerStuck: [

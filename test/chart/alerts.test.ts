@@ -1,12 +1,13 @@
 /** The alerts and dashboards: they name metrics that exist, each has its runbook, and each fires when it should and not before. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { METRICS } from "../../src/telemetry/metric-table.ts";
 import { requireTools, runTool, toolPath } from "../support/tools.ts";
 import { ALERT_CASES, type AlertCase } from "./alert-cases.ts";
+import { operationsWith } from "./alert-table.ts";
 import { dashboards } from "./dashboards.ts";
 import { CHART, LEAST_VALUES, only, rendered } from "./rendering.ts";
 
@@ -34,7 +35,7 @@ const SERIES = new Set(
 const unknownSeries = (expression: string): readonly string[] =>
   [...expression.matchAll(/\b([a-z][a-z_]*)\{/g)].map(([, name = ""]) => name).filter((name) => !SERIES.has(name));
 
-const runbook = readFileSync(join(CHART, "OPERATIONS.md"), "utf8");
+const runbook = readFileSync(resolve(CHART, "../../docs/operations.md"), "utf8");
 const ALERTS = [...runbook.matchAll(/^### (Electorate\w+)$/gm)].map(([, name = ""]) => name);
 
 describe("the dashboards", () => {
@@ -49,6 +50,18 @@ describe("the dashboards", () => {
   });
 });
 
+describe("the ScaledObject", () => {
+  beforeEach((context) => requireTools(context, "helm"));
+
+  it("scales by a metric that does not exist", async () => {
+    const values = { ...LEAST_VALUES, keda: { enabled: true, serverAddress: "http://prometheus:9090" } };
+    const { spec } = only(await rendered(values), "ScaledObject");
+    const text = JSON.stringify(spec);
+    expect(text).toContain('"query":"max(electorate_queue_oldest_age_seconds{');
+    expect(unknownSeries(text)).toEqual([]);
+  });
+});
+
 describe("the alerts", () => {
   beforeEach((context) => requireTools(context, "helm"));
 
@@ -58,6 +71,22 @@ describe("the alerts", () => {
     expect(expressions.length).toBeGreaterThanOrEqual(12);
     expect(expressions.flatMap(unknownSeries)).toEqual([]);
     expect(expressions.join(" ")).not.toMatch(/\$[a-z]/i);
+  });
+
+  it("are others than those that the document lists: `npm run chart`", () => {
+    expect(operationsWith(runbook, readFileSync(join(CHART, "files/alerts.yaml"), "utf8"))).toBe(runbook);
+  });
+
+  it("are looked up in the document by a link that leads nowhere", () => {
+    const headings = [...runbook.matchAll(/^#+ (.*)$/gm)].map(([, heading = ""]) =>
+      heading
+        .toLowerCase()
+        .replace(/[^\w -]/g, "")
+        .replaceAll(" ", "-"),
+    );
+    const links = [...runbook.matchAll(/\]\(#([^)]*)\)/g)].map(([, link]) => link);
+    expect(links.length).toBeGreaterThan(ALERTS.length);
+    expect(links.filter((link) => !headings.includes(link ?? ""))).toEqual([]);
   });
 
   it("have no runbook, or a runbook no alert", async () => {

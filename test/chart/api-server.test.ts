@@ -1,9 +1,8 @@
-/** The chart on a real API server: every object is accepted as it is, and what it grants is what the replicas need, no more, no less. */
+/** The chart on a real API server: every object is accepted as it is, and grants what it should, no more, no less. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFailed, onTestFinished } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
-import { createObjects, leasesOf } from "../support/cluster-objects.ts";
 import {
   type ControlPlane,
   controlPlaneMissing,
@@ -11,19 +10,12 @@ import {
   startControlPlane,
 } from "../support/control-plane.ts";
 import { leasesPath } from "../support/lease-history.ts";
-import { Fleet, type ReplicaProcess, SHORT_LEASE, SHORT_LEASE_MS } from "../support/replica-process.ts";
 import { requireTools, runTool } from "../support/tools.ts";
-import { ownersOf } from "../support/transitions.ts";
 import { until } from "../support/waiting.ts";
-import { createCustomKinds, FULL_NAME, Release } from "./release.ts";
+import { createCustomKinds, createNamespace, FULL_NAME, Release } from "./release.ts";
 import { caseNames, caseValues, LEAST_VALUES, template } from "./rendering.ts";
 
 const BOUND_MS = 30_000;
-const RESTRICTED = {
-  "pod-security.kubernetes.io/enforce": "restricted",
-  "pod-security.kubernetes.io/warn": "restricted",
-};
-
 let plane: ControlPlane;
 beforeAll(async () => {
   if (controlPlaneMissing() !== undefined) return;
@@ -36,9 +28,7 @@ beforeEach((context) => {
   requireTools(context, "helm");
 });
 
-async function namespace(name: string): Promise<void> {
-  await plane.must("POST", "/api/v1/namespaces", { metadata: { name, labels: RESTRICTED } }, [409]);
-}
+const namespace = (name: string): Promise<unknown> => createNamespace(plane, name);
 
 describe.each(caseNames())("the API server, given the values of %s", (name) => {
   it("refuses an object, drops a field of one, or warns of one", async () => {
@@ -128,6 +118,37 @@ describe("the service account", () => {
       },
     ],
     [
+      "in static mode, where it patches the Leases of its shards alone",
+      { lease: { static: true }, resources: [{ resource: "configmaps", buckets: 2 }] },
+      {
+        home: [
+          ...every("get list watch create update delete", "leases.coordination.k8s.io"),
+          "patch leases.coordination.k8s.io shop-electorate-configmaps-00",
+          "patch leases.coordination.k8s.io shop-electorate-configmaps-01",
+          "create events.events.k8s.io",
+          ...every("get list watch", "configmaps"),
+        ],
+        away: every("get list watch", "configmaps"),
+      },
+    ],
+    [
+      "to ask who may read metrics",
+      { http: { authorizeMetrics: true } },
+      {
+        home: [
+          ...COORDINATION,
+          "create subjectaccessreviews.authorization.k8s.io",
+          "create tokenreviews.authentication.k8s.io",
+          ...every("get list watch", "configmaps"),
+        ],
+        away: [
+          "create subjectaccessreviews.authorization.k8s.io",
+          "create tokenreviews.authentication.k8s.io",
+          ...every("get list watch", "configmaps"),
+        ],
+      },
+    ],
+    [
       "without any election",
       { leaderElection: "none" },
       { home: every("get list watch", "configmaps"), away: every("get list watch", "configmaps") },
@@ -157,94 +178,6 @@ describe("the service account", () => {
     }
   });
 });
-
-const GREETER = `
-export async function reconcile(request, { object, client }) {
-  if (object === undefined || object.metadata.annotations?.greeted === "yes") return;
-  await client.patch(request, { metadata: { annotations: { greeted: "yes" } } }, { of: object });
-}
-`;
-
-describe.each(["per-shard", "per-member"])(
-  "replicas with the chart's rights alone, behind its admission policy, %s",
-  (renewal) => {
-    it("cannot take, work on, hand over, fence or leave a shard", async () => {
-      const within = `fleet-${renewal}`;
-      await namespace(within);
-      const release = new Release(plane, within);
-      const values = {
-        handlers: GREETER,
-        resources: [
-          {
-            resource: "configmaps",
-            namespaces: [within],
-            buckets: 4,
-            verbs: ["patch"],
-            fieldSelector: "metadata.name!=shop-electorate",
-          },
-        ],
-        lease: { ...SHORT_LEASE, renewal },
-        drainTimeout: "3s",
-        shutdownTimeout: "6s",
-        admissionPolicy: { enabled: true },
-      };
-      expect(await release.install(values)).toMatchObject({ code: 0 });
-      const fleet = new Fleet();
-      onTestFailed(() => void process.stdout.write(`${fleet.report()}\n`));
-      onTestFinished(() => fleet.close());
-      for (const [file, text] of Object.entries(await release.files())) fleet.write(file, text);
-      const start = async (name: string): Promise<ReplicaProcess> => {
-        const { kubeconfigPath } = await release.kubeconfigOf(name);
-        const config = join(fleet.folder, "electorate.yaml");
-        const own = ["--identity", name, "--http-address", "127.0.0.1:0"];
-        return fleet.startRaw(name, ["run", "--config", config, "--kubeconfig", kubeconfigPath, ...own]);
-      };
-      const ownedBy = (...names: readonly string[]): Promise<true> =>
-        until(`all shards owned by ${names.join(" and ")}`, BOUND_MS + 2 * SHORT_LEASE_MS, () => {
-          const owners = [...ownersOf(fleet.transitions(), fleet.deaths()).values()].map(({ replica }) => replica);
-          return owners.length === 4 &&
-            names.every((name) => owners.includes(name)) &&
-            owners.every((name) => names.includes(name))
-            ? true
-            : undefined;
-        });
-
-      const one = await start("shop-one");
-      await ownedBy("shop-one");
-      const two = await start("shop-two");
-      await ownedBy("shop-one", "shop-two");
-      await createObjects(plane, within, "configmaps", 20);
-      await until("every object is greeted", BOUND_MS, async () => {
-        const text = await plane.must("GET", `/api/v1/namespaces/${within}/configmaps`);
-        return (text.match(/"greeted":"yes"/g) ?? []).length === 20;
-      });
-      one.stop();
-      await ownedBy("shop-two");
-      expect((await one.exited).code).toBe(0);
-      const three = await start("shop-three");
-      await ownedBy("shop-two", "shop-three");
-      two.kill();
-      await ownedBy("shop-three");
-      three.stop();
-      expect((await three.exited).code).toBe(0);
-      const refused = fleet.replicas.flatMap(({ lines }) =>
-        lines.filter((line) => /forbidden|denied/i.test(JSON.stringify(line))),
-      );
-      expect(refused).toEqual([]);
-      expect(await release.helm(["uninstall", "shop"])).toMatchObject({ code: 0 });
-      const left = await leasesOf(plane, within);
-      // The Leases of the shards, for a successor, and what a killed member left.
-      const holders = left.map(({ metadata, spec }) => [
-        metadata.labels?.["electorate.dev/role"],
-        spec?.holderIdentity ?? "",
-      ]);
-      expect(holders.filter(([role]) => role === "shard")).toEqual(Array(4).fill(["shard", ""]));
-      expect(holders.filter(([role, holder = ""]) => role !== "shard" && !holder.startsWith("shop-two"))).toEqual(
-        renewal === "per-member" ? [["member", ""]] : [],
-      );
-    });
-  },
-);
 
 describe("the admission policy", () => {
   it("lets anybody but the holder, the taker and the giver write a Lease's spec, or keeps people from asking", async () => {
@@ -282,6 +215,8 @@ describe("the admission policy", () => {
     const DENIED = 422;
     expect(await create(a, lease, "shop-a_1")).toBe(201);
     expect(await create(a, "elsewhere", "shop-a_1")).toBe(DENIED);
+    expect(await create(a, `${FULL_NAME}-control`)).toBe(DENIED);
+    expect(await create(a, `${FULL_NAME}-notes`)).toBe(DENIED);
     expect(await create(person, `${FULL_NAME}-configmaps-01`)).toBe(201);
     expect(await write(person, lease, "person_1")).toBe(DENIED);
     expect(await write(person, lease, "shop-a_1", { "electorate.dev/pin": "shop-b" })).toBe(200);
@@ -296,6 +231,7 @@ describe("the admission policy", () => {
     expect(await write(a, "elsewhere", "shop-a_1")).toBe(DENIED);
     expect(await remove(a, "elsewhere")).toBe(DENIED);
     expect(await remove(a, member)).toBe(200);
+    expect(await remove(a, `${FULL_NAME}-configmaps-01`)).toBe(200);
     expect(await remove(person, lease)).toBe(200);
   });
 });

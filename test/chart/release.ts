@@ -5,6 +5,7 @@ import { parseAllDocuments } from "yaml";
 import { z } from "zod";
 import type { ControlPlane } from "../support/control-plane.ts";
 import { kubeconfigText } from "../support/control-plane-access.ts";
+import type { Fleet, ReplicaProcess } from "../support/replica-process.ts";
 import { type Ran, runTool } from "../support/tools.ts";
 import { CHART, RELEASE, withValuesFile } from "./rendering.ts";
 
@@ -29,6 +30,10 @@ export class Release {
   /** `helm install`, or what another verb does; without waiting, as no node starts the pods. */
   install(values: object): Promise<Ran> {
     return withValuesFile(values, (file) => this.helm(["install", RELEASE, CHART, "--values", file]));
+  }
+
+  upgrade(values: object, ...args: readonly string[]): Promise<Ran> {
+    return withValuesFile(values, (file) => this.helm(["upgrade", RELEASE, CHART, "--values", file, ...args]));
   }
 
   helm(args: readonly string[]): Promise<Ran> {
@@ -63,6 +68,24 @@ export class Release {
     await writeFile(kubeconfigPath, kubeconfigText(plane, { token }, namespace), { mode: 0o600 });
     return { token, kubeconfigPath };
   }
+}
+
+const RESTRICTED = {
+  "pod-security.kubernetes.io/enforce": "restricted",
+  "pod-security.kubernetes.io/warn": "restricted",
+};
+
+/** Creates a namespace as strict as one can be, unless it is there. */
+export function createNamespace(plane: ControlPlane, name: string): Promise<unknown> {
+  return plane.must("POST", "/api/v1/namespaces", { metadata: { name, labels: RESTRICTED } }, [409]);
+}
+
+/** Starts what a pod of the release would run, with the files and the rights that it would have. */
+export async function startAsPod(release: Release, fleet: Fleet, pod: string): Promise<ReplicaProcess> {
+  for (const [file, text] of Object.entries(await release.files())) fleet.write(file, text);
+  const { kubeconfigPath } = await release.kubeconfigOf(pod);
+  const own = ["--kubeconfig", kubeconfigPath, "--identity", pod, "--http-address", "127.0.0.1:0"];
+  return fleet.startRaw(pod, ["run", "--config", join(fleet.folder, "electorate.yaml"), ...own]);
 }
 
 /** Creates the kinds that a chart's objects need and a plain API server lacks, and waits until it serves them. */

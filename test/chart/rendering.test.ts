@@ -1,10 +1,13 @@
 /** What Helm makes of the chart: goldens of the ways to deploy it, and what must hold of all of them. */
-import { readdirSync } from "node:fs";
-import { join } from "node:path";
-import { beforeEach, describe, expect, it } from "vitest";
+import { readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { parse } from "yaml";
+import { z } from "zod";
 import { loadConfiguration } from "../../src/config/load.ts";
+import { resourceLabel, shardLabels, shardsOf } from "../../src/lease/names.ts";
 import { requireTools } from "../support/tools.ts";
+import { NotedChart, noted } from "./branches.ts";
 import {
   CHART,
   caseNames,
@@ -51,16 +54,37 @@ function configurationsOf(objects: readonly RenderedObject[]): readonly string[]
     .filter((text) => typeof text === "string");
 }
 
-it("a template is in no golden, and nobody sees it break", async () => {
-  const sources = new Set<string>();
-  for (const name of caseNames()) {
-    const { stdout } = await template(caseValues(name));
-    for (const [, source = ""] of stdout.matchAll(/^# Source: electorate\/templates\/(.*)$/gm)) sources.add(source);
-  }
-  const templates = readdirSync(join(CHART, "templates"), { recursive: true, encoding: "utf8" }).filter((file) =>
-    file.endsWith(".yaml"),
-  );
-  expect(templates.filter((file) => !sources.has(file))).toEqual([]);
+describe("a branch of a template", () => {
+  it("is in no golden, and nobody sees it break", async () => {
+    const chart = new NotedChart();
+    onTestFinished(() => chart.close());
+    const taken = new Set<string>();
+    for (const name of caseNames()) {
+      const { stdout, taken: found } = await chart.render(caseValues(name));
+      for (const branch of found) taken.add(branch);
+      // Notes that changed what is rendered would speak of another chart.
+      if (name === "watched") expect(stdout).toBe((await template(caseValues(name))).stdout);
+    }
+    expect(chart.branches.length).toBeGreaterThan(100);
+    expect(chart.branches.filter((branch) => !taken.has(branch))).toEqual([]);
+  });
+
+  it("is overlooked, or a refusal is taken for one", () => {
+    const source =
+      '{{- if .a }}1{{ else if .b -}} 2{{ end }}\n{{ with .c }}{{ . }}{{- else }}3{{ end }}{{ if .d }}{{ fail "no" }}{{ end }}';
+    const { text, branches } = noted("x.yaml", source);
+    expect(branches).toEqual([
+      "x.yaml:1 if .a, taken",
+      "x.yaml:1 else if .b, taken",
+      "x.yaml:1 if .a, not taken",
+      "x.yaml:2 with .c, taken",
+      "x.yaml:2 else, taken",
+      "x.yaml:2 if .d, not taken",
+    ]);
+    expect(text.replaceAll(/\{\{ \$_ := set \$\.Values\.global "[^"]*" true -?\}\}/g, "")).toBe(
+      source.replace("2{{ end }}", "2{{ else }}{{ end }}").replace('"no" }}{{ end }}', '"no" }}{{ else }}{{ end }}'),
+    );
+  });
 });
 
 describe("the Deployment", () => {
@@ -99,6 +123,75 @@ describe("the Deployment", () => {
   });
 });
 
+describe("the Leases of static mode", () => {
+  const LONG = "widgets.of-a-group-whose-name-is-longer-than-a-label-may-be.example.com";
+  const resources = [
+    { resource: "configmaps", buckets: 12 },
+    { resource: "deployments.v1.apps" },
+    { resource: `${LONG}/v1beta1`, buckets: 2 },
+  ];
+  const leases = async (values: object): Promise<readonly RenderedObject[]> =>
+    (await rendered({ ...LEAST_VALUES, lease: { static: true }, resources, ...values })).filter(
+      ({ kind }) => kind === "Lease",
+    );
+
+  it("are others than those that the program looks for", async () => {
+    const [configMaps, deployments, widgets] = [
+      shardsOf("shop-electorate", { plural: "configmaps", group: "" }, 12, ""),
+      shardsOf("shop-electorate", { plural: "deployments", group: "apps" }, 1, ""),
+      shardsOf("shop-electorate", { plural: "widgets", group: LONG.replace("widgets.", "") }, 2, ""),
+    ];
+    expect(resourceLabel(LONG)).not.toBe(LONG);
+    const wanted = [...configMaps, ...deployments, ...widgets].map((shard) => ({
+      name: shard.leaseName,
+      resource: shard.resource,
+      labels: shardLabels("shop-electorate", shard),
+    }));
+    const made = (await leases({})).map(({ metadata }) => ({
+      name: metadata.name,
+      resource: fieldsOf(valueAt(metadata, "annotations"))["electorate.dev/resource"],
+      labels: Object.fromEntries(
+        Object.entries(fieldsOf(valueAt(metadata, "labels"))).filter(([label]) => label.startsWith("electorate.dev/")),
+      ),
+    }));
+    expect(made).toEqual(wanted);
+  });
+
+  it("have a spec, a key map or the chart's version, and an upgrade writes over their holders", async () => {
+    for (const object of await leases({})) {
+      expect(Object.keys(object).toSorted()).toEqual(["apiVersion", "kind", "metadata"]);
+      expect(JSON.stringify(object)).not.toMatch(/key-map|helm\.sh\/chart|app\.kubernetes\.io\/version/);
+    }
+  });
+
+  it("are deleted by an upgrade that has fewer buckets, under the replicas that hold them", async () => {
+    for (const { metadata } of await leases({})) {
+      expect(fieldsOf(valueAt(metadata, "annotations"))["helm.sh/resource-policy"]).toBe("keep");
+    }
+  });
+
+  it("are made where there are none to be made", async () => {
+    expect(await leases({ lease: { static: false } })).toEqual([]);
+    expect(await leases({ leaderElection: "none" })).toEqual([]);
+  });
+});
+
+describe("a version", () => {
+  const root = resolve(CHART, "../..");
+  const textOf = (file: string): string => readFileSync(join(root, file), "utf8");
+
+  it("is one in package.json and another one in the chart, the image or its documents", () => {
+    const { version } = z.object({ version: z.string() }).parse(JSON.parse(textOf("package.json")));
+    const chart = fieldsOf(parse(textOf("charts/electorate/Chart.yaml")));
+    expect([chart["version"], chart["appVersion"]]).toEqual([version, version]);
+    expect(textOf("Dockerfile")).toContain(`ARG VERSION=${version}\n`);
+    const named = [...["Dockerfile", "charts/electorate/README.md", "docs/operations.md"].map(textOf)].flatMap((text) =>
+      [...text.matchAll(/electorate:(\d+\.\d+\.\d+)/g)].map(([, one]) => one),
+    );
+    expect(new Set(named)).toEqual(new Set([version]));
+  });
+});
+
 describe("a handler's text", () => {
   it("is changed on its way: braces, quotes, tabs and a missing last line end", async () => {
     const handlers = "export const text = `{{ .Values }} \"x\" 'y'\t#`;\n\n\nexport async function reconcile() {}";
@@ -111,7 +204,7 @@ describe("two releases", () => {
   it("of one name in two namespaces fight over what belongs to none", async () => {
     const objects = await Promise.all(
       ["one", "two"].map(async (namespace) => {
-        const { stdout } = await template(caseValues("watched"), "helm", "--namespace", namespace);
+        const { stdout } = await template(caseValues("watched"), "helm", ["--namespace", namespace]);
         return new Set(
           stdout.split("\n---\n").flatMap((text) => {
             const object: unknown = parse(text);

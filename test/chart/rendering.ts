@@ -36,9 +36,14 @@ export function caseValues(name: string): object {
 }
 
 /** `helm template` as it ended. Helm 3 does not know of which Kubernetes it is, unless it is told. */
-export function template(values: object, helm: "helm" | "helm3" = "helm", ...args: readonly string[]): Promise<Ran> {
+export function template(
+  values: object,
+  helm: "helm" | "helm3" = "helm",
+  args: readonly string[] = [],
+  chart = CHART,
+): Promise<Ran> {
   return withValuesFile(values, (file) => {
-    const subject = ["template", RELEASE, CHART, "--namespace", NAMESPACE, "--kube-version", "1.36.0"];
+    const subject = ["template", RELEASE, chart, "--namespace", NAMESPACE, "--kube-version", "1.36.0"];
     return runTool(helm, [...subject, "--values", file, ...args]);
   });
 }

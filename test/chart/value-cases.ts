@@ -17,6 +17,10 @@ const rules: ValueCase = {
   wrong: [{ apiGroups: [""] }],
   right: [{ apiGroups: [""], resources: ["nodes"], verbs: ["get"] }],
 };
+const authorization: ValueCase = {
+  wrong: { credentials: { name: "a" } },
+  right: { credentials: { name: "a", key: "token" } },
+};
 const url: ValueCase = { wrong: "prometheus:9090", right: "http://prometheus:9090" };
 const count = (wrong: number, right: number): ValueCase => ({ wrong, right });
 const choice = (right: string): ValueCase => ({ wrong: "other", right });
@@ -36,6 +40,7 @@ export const VALUE_CASES: Readonly<Record<string, ValueCase>> = {
   "lease.clockRatio": { wrong: 0.9, right: 1.1 },
   "lease.renewal": choice("per-member"),
   "lease.proofOfDeath": bool,
+  "lease.static": bool,
   "lease.namespace": name,
   drainTimeout: { wrong: "20 s", right: "500ms" },
   shutdownTimeout: duration,
@@ -48,6 +53,7 @@ export const VALUE_CASES: Readonly<Record<string, ValueCase>> = {
   version: text,
   logLevel: choice("debug"),
   "http.address": { wrong: "8080", right: "[::]:8080" },
+  "http.authorizeMetrics": bool,
   "queue.driver": choice("bull"),
   "queue.clusterId": text,
   "queue.redis.url": { wrong: "redis://me:password@host", right: "rediss://me@host:6380/1" },
@@ -136,10 +142,12 @@ export const VALUE_CASES: Readonly<Record<string, ValueCase>> = {
   "service.annotations": texts,
   "serviceMonitor.enabled": bool,
   "serviceMonitor.interval": duration,
+  "serviceMonitor.authorization": authorization,
   "serviceMonitor.labels": texts,
   "serviceMonitor.relabelings": objects,
   "podMonitor.enabled": bool,
   "podMonitor.interval": duration,
+  "podMonitor.authorization": authorization,
   "podMonitor.labels": texts,
   "podMonitor.relabelings": objects,
   "prometheusRule.enabled": bool,
@@ -181,6 +189,10 @@ export const REFUSED_TOGETHER: readonly (readonly [message: string, values: obje
   [
     "there are no metrics for a serviceMonitor or podMonitor",
     { ...least, http: { address: "none" }, podMonitor: { enabled: true } },
+  ],
+  [
+    "podMonitor.enabled needs podMonitor.authorization where http.authorizeMetrics asks for a token",
+    { ...least, http: { authorizeMetrics: true }, podMonitor: { enabled: true } },
   ],
   [
     "serviceMonitor.enabled needs service.enabled",

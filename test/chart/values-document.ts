@@ -79,13 +79,16 @@ function defaultText(value: unknown): string {
   return value === "" || value === null ? "" : `\`${JSON.stringify(value)}\``;
 }
 
-const BEGIN = "<!-- values: made by `npm run chart` -->";
-const END = "<!-- end of values -->";
-
 /** The README with its tables made anew. */
 export function readmeWith(readme: string, valuesYaml: string): string {
-  const begin = readme.indexOf(BEGIN);
-  const end = readme.indexOf(END);
-  if (begin < 0 || end < begin) throw new Error(`the chart's README lacks the lines ${BEGIN} and ${END}`);
-  return `${readme.slice(0, begin + BEGIN.length)}\n\n${valueTables(valuesYaml)}\n\n${readme.slice(end)}`;
+  return withGenerated(readme, "values", valueTables(valuesYaml));
+}
+
+/** The document with what stands between the marks of that name made anew. */
+export function withGenerated(document: string, name: string, content: string): string {
+  const [beginMark, endMark] = [`<!-- ${name}: made by \`npm run chart\` -->`, `<!-- end of ${name} -->`];
+  const begin = document.indexOf(beginMark);
+  const end = document.indexOf(endMark);
+  if (begin < 0 || end < begin) throw new Error(`the document lacks the lines ${beginMark} and ${endMark}`);
+  return `${document.slice(0, begin + beginMark.length)}\n\n${content}\n\n${document.slice(end)}`;
 }

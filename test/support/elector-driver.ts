@@ -33,7 +33,11 @@ export const UNHINDERED: Standing = {
   absenceMs: L,
 };
 /** What an elector is told where no Lease stands by a member Lease. */
-export const PER_SHARD = { renewal: "per-shard", memberValidUntilMs: Number.NEGATIVE_INFINITY } as const;
+export const PER_SHARD = {
+  renewal: "per-shard",
+  memberValidUntilMs: Number.NEGATIVE_INFINITY,
+  isStatic: false,
+} as const;
 export const V = 10_000;
 export const R = 2_000;
 export const CLOCK_RATIO = 1.25;
@@ -117,6 +121,7 @@ export class ElectorDriver {
   #pending: { readonly write: SentWrite; readonly on: LeaseVersion | undefined } | undefined;
 
   renewal: Renewal = "per-shard";
+  isStatic = false;
   memberValidUntilMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: { readonly durationMs?: number; readonly standing?: Partial<Standing> } = {}) {
@@ -134,6 +139,7 @@ export class ElectorDriver {
       identity: WE,
       ...this.#timings,
       renewal: this.renewal,
+      isStatic: this.isStatic,
       memberValidUntilMs: this.memberValidUntilMs,
       phaseShift: 1,
       standing: this.standing,

@@ -25,6 +25,9 @@ export class LeaseLink implements LeaseStore {
   /** The most creations that were on their way at once. */
   mostClaims = 0;
   #claims = 0;
+  /** The most reads of one Lease that were on their way at once. */
+  mostReads = 0;
+  #reads = 0;
 
   constructor(store: LeaseStore, clock: Clock, deadlineMs: number) {
     this.#store = store;
@@ -39,7 +42,11 @@ export class LeaseLink implements LeaseStore {
   }
 
   get(name: string): Promise<ReadAnswer> {
-    return this.#pass(() => this.#store.get(name));
+    this.#reads += 1;
+    this.mostReads = Math.max(this.mostReads, this.#reads);
+    return this.#pass(() => this.#store.get(name)).finally(() => {
+      this.#reads -= 1;
+    });
   }
 
   create(body: KubernetesObject): Promise<WriteAnswer> {

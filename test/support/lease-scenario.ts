@@ -11,6 +11,7 @@ import {
   LABEL_COORDINATOR,
   LABEL_ROLE,
   memberLeaseName,
+  shardLabels,
   shardsOf,
 } from "../../src/lease/names.ts";
 import { changedLease, nextRenewTime, parseLease } from "../../src/lease/record.ts";
@@ -27,10 +28,10 @@ const RESOURCE = { group: "", plural: "configmaps" };
  * Several replicas around one store of Leases, told as a transcript: one command a line, blank lines and `#` comments aside.
  * After every timer it is checked that no shard has two open gates.
  *
- *   join r1 [buckets=2] [weight=1] [version=v1] [cold] [long] [per-member]   warm r1   leave r1   crash r1   busy r1   idle r1   stuck r1
+ *   join r1 [buckets=2] [weight=1] [version=v1] [cold] [long] [per-member] [static]   warm r1   leave r1   crash r1   busy r1   idle r1   stuck r1
  *   partition r1   mute r1   heal r1   advance 15s
  *   drain r1   cordon r1   uncordon r1   pin SHARD NAME   unpin SHARD   freeze   unfreeze
- *   delete LEASE   declare LEASE 60s   edit LEASE HOLDER   forge LEASE HOLDER   annotate LEASE   empty LEASE
+ *   make LEASE [unlabelled], as the chart does   delete LEASE   declare LEASE 60s   edit LEASE HOLDER   forge LEASE HOLDER   annotate LEASE   empty LEASE
  *   label LEASE [COORDINATOR]   mark LEASE per-member|per-shard
  *   expect SHARD r1|somebody|nobody   expect holder LEASE r1|nobody   expect quiet r1   expect phase r1 SHARD PHASE
  *   expect load r1 2   expect moves 1   expect unowned 0
@@ -96,6 +97,8 @@ export class LeaseScenario {
       case "pin":
       case "unpin":
         return this.#annotate(`${COORDINATOR}-${name}`, { [ANNOTATION_PIN]: words[1] ?? null });
+      case "make":
+        return this.#make(name ?? "", words.includes("unlabelled"));
       case "freeze":
       case "unfreeze":
         return this.#freeze(verb === "freeze" ? "somebody" : null);
@@ -135,7 +138,11 @@ export class LeaseScenario {
     const timings = words.includes("long") ? LONG_TIMINGS : TIMINGS;
     const renewal = words.includes("per-member") ? "per-member" : "per-shard";
     const { leases, clock } = this;
-    this.#replicas.set(name, new Replica(identity, leases, clock, shards, telemetry, traits, timings, renewal));
+    const isStatic = words.includes("static");
+    this.#replicas.set(
+      name,
+      new Replica(identity, leases, clock, shards, telemetry, traits, timings, renewal, isStatic),
+    );
     if (!words.includes("cold")) this.replica(name).warm(keyMap);
   }
 
@@ -148,6 +155,14 @@ export class LeaseScenario {
     const labels = { [LABEL_COORDINATOR]: COORDINATOR, [LABEL_ROLE]: "control" };
     if (this.leases.get(name) === undefined) this.leases.create({ metadata: { name, namespace: "default", labels } });
     this.#annotate(name, { [ANNOTATION_FREEZE]: text });
+  }
+
+  #make(lease: string, unlabelled: boolean): void {
+    const shards = shardsOf(COORDINATOR, RESOURCE, 100, "");
+    const shard = shards.find(({ leaseName }) => leaseName === lease);
+    if (shard === undefined) throw new Error(`no Lease of a shard: ${this.#line}`);
+    const labels = unlabelled ? {} : shardLabels(COORDINATOR, shard);
+    this.leases.create({ metadata: { name: lease, namespace: "default", labels } });
   }
 
   #annotate(lease: string, added: Readonly<Record<string, string | null>>): void {

@@ -142,6 +142,7 @@ export class Replica {
     traits: MemberTraits,
     timings: LeaseTimings = TIMINGS,
     renewal: Renewal = "per-shard",
+    isStatic = false,
   ) {
     this.#clock = new MortalClock(clock);
     this.identity = identity;
@@ -153,6 +154,7 @@ export class Replica {
       namespace: "default",
       timings,
       renewal,
+      isStatic,
       store: this.link,
       clock: this.#clock,
       gateClock,

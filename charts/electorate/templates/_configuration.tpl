@@ -5,7 +5,7 @@
   "coordinator" (include "electorate.coordinator" .)
   "namespace" (include "electorate.leaseNamespace" .)
   "lease" (omit $values.lease "namespace")
-  "http" (dict "address" $values.http.address) -}}
+  "http" $values.http -}}
 {{- range list "drainTimeout" "shutdownTimeout" "onOverrun" "leaderElection" "rolloutWindow" "weight" }}
 {{- $_ := set $configuration . (get $values .) }}
 {{- end }}
@@ -84,6 +84,9 @@
 {{- end }}
 {{- if and (eq $values.http.address "none") (or $values.serviceMonitor.enabled $values.podMonitor.enabled) }}
 {{- fail "http.address is none: there are no metrics for a serviceMonitor or podMonitor to read" }}
+{{- end }}
+{{- if and $values.http.authorizeMetrics $values.podMonitor.enabled (not $values.podMonitor.authorization) }}
+{{- fail "podMonitor.enabled needs podMonitor.authorization where http.authorizeMetrics asks for a token: name the Secret that has one" }}
 {{- end }}
 {{- if and $values.serviceMonitor.enabled (not $values.service.enabled) }}
 {{- fail "serviceMonitor.enabled needs service.enabled; podMonitor needs no Service" }}

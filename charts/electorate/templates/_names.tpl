@@ -27,6 +27,31 @@
 {{- default .Release.Namespace .Values.lease.namespace }}
 {{- end }}
 
+{{- /* plural[.group] of plural[.group][/version] and, as kubectl takes it, of plural.version.group. */}}
+{{- define "electorate.resourceName" -}}
+{{- $name := regexReplaceAll "/.*$" . "" -}}
+{{- $plural := regexFind "^[^.]+" $name -}}
+{{- $group := regexReplaceAll "^v[1-9][0-9]*((alpha|beta)[1-9][0-9]*)?(\\.|$)" (trimPrefix "." (trimPrefix $plural $name)) "" -}}
+{{- printf "%s.%s" $plural $group | trimSuffix "." }}
+{{- end }}
+
+{{- /* The Lease of every shard, as the program names and labels it: a JSON list. */}}
+{{- define "electorate.shardLeases" -}}
+{{- $coordinator := include "electorate.coordinator" . -}}
+{{- $leases := list -}}
+{{- range .Values.resources }}
+{{- $resource := include "electorate.resourceName" .resource }}
+{{- /* A label holds 63 characters. */}}
+{{- $label := ternary $resource (printf "%s-%s" (trunc 54 $resource) (sha256sum $resource | trunc 8)) (le (len $resource) 63) }}
+{{- range $bucket := until (int (.buckets | default 1)) }}
+{{- $bucket = printf "%02d" $bucket }}
+{{- $name := printf "%s-%s-%s" $coordinator $resource $bucket | lower }}
+{{- $leases = append $leases (dict "name" $name "resource" $resource "label" $label "bucket" $bucket) }}
+{{- end }}
+{{- end }}
+{{- toJson $leases }}
+{{- end }}
+
 {{- define "electorate.selectorLabels" -}}
 app.kubernetes.io/name: {{ include "electorate.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}

@@ -1,13 +1,12 @@
 {{- /*
-The watched kinds as rules, by where they are needed: a JSON map of namespace to rules, with "*" for every namespace. A kind is
-plural[.group][/version]; as kubectl takes it, plural.version.group too.
+The watched kinds as rules, by where they are needed: a JSON map of namespace to rules, with "*" for every namespace.
 */}}
 {{- define "electorate.kinds" -}}
 {{- $places := dict -}}
 {{- range .Values.resources }}
-{{- $name := regexReplaceAll "/.*$" .resource "" }}
+{{- $name := include "electorate.resourceName" .resource }}
 {{- $plural := regexFind "^[^.]+" $name }}
-{{- $group := regexReplaceAll "^v[1-9][0-9]*((alpha|beta)[1-9][0-9]*)?(\\.|$)" (trimPrefix "." (trimPrefix $plural $name)) "" }}
+{{- $group := trimPrefix "." (trimPrefix $plural $name) }}
 {{- $verbs := concat (list "get" "list" "watch") (.verbs | default list) | uniq }}
 {{- $rule := dict "apiGroups" (list $group) "resources" (list $plural) "verbs" $verbs }}
 {{- range .namespaces | default (list "*") }}

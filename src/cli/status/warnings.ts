@@ -8,12 +8,27 @@ export function warningsOf(
   voidPins: readonly string[],
 ): string[] {
   return [
+    ...missingLeases(shards),
     ...absurdDurations(shards, members),
     ...mixedKeyMaps(shards),
     ...unclearHolders(shards),
     ...strangers(members),
     ...unboundPins(shards, voidPins),
     ...nobodyToTake(shards, members),
+  ];
+}
+
+/** So many are named in one sentence. */
+const MOST_NAMED = 20;
+
+/** Replicas make what is missing, but not where somebody else is meant to; the Leases do not say which of both it is. */
+function missingLeases(shards: readonly ShardStatus[]): string[] {
+  const names = shards.filter(({ state }) => state === "missing").map(({ lease }) => lease);
+  if (names.length === 0) return [];
+  const more = names.length > MOST_NAMED ? ` and ${names.length - MOST_NAMED} more` : "";
+  return [
+    `Missing Leases: ${names.slice(0, MOST_NAMED).join(", ")}${more}. Replicas make them once their absence was waited out; ` +
+      "with lease.static they never do: make them again, without a spec, as helm upgrade does.",
   ];
 }
 

@@ -129,6 +129,19 @@ describe("the queues in the status of a coordinator", () => {
     ]);
   });
 
+  it("send a token to whoever stands in a Lease, or do not say why there is no answer", async () => {
+    const seen: unknown[] = [];
+    const guarded = await answering(({ headers }, response) => {
+      seen.push(headers.authorization);
+      response.writeHead(401).end();
+    });
+    const { warnings } = await askForQueues(report(guarded, guarded), systemClock);
+    expect(warnings).toEqual([
+      expect.stringContaining("status 401, because they are not for everybody (http.authorizeMetrics)"),
+    ]);
+    expect(new Set(seen)).toEqual(new Set([undefined]));
+  });
+
   it("follow whatever somebody wrote into a Lease as an address", async () => {
     for (const address of ["evil/path:80", "user@127.0.0.1:80", "http://127.0.0.1:80", "x\u001b[2J:80", "127.0.0.1"]) {
       const status = await askForQueues(report(address, address), systemClock);

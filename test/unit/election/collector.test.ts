@@ -22,7 +22,7 @@ beforeEach(() => {
 afterEach(() => ended.abort());
 
 /** One replica that is alone, serves config maps only, and sees everything at once. */
-function world(wrap: (store: LeaseStore) => LeaseStore = (store) => store) {
+function world(wrap: (store: LeaseStore) => LeaseStore = (store) => store, isStatic = false) {
   const clock = new VirtualClock();
   const leases = new MemoryLeases();
   const warnings: string[] = [];
@@ -33,6 +33,7 @@ function world(wrap: (store: LeaseStore) => LeaseStore = (store) => store) {
     coordinator: "shop",
     identity: "me_1",
     leaseDurationMs: 15_000,
+    isStatic,
     ownLeases: new Set(["shop-configmaps-00"]),
     store: wrap(new MemoryLeaseStore(leases, "shop")),
     clock,
@@ -80,6 +81,13 @@ describe("clearing up", () => {
     expect(isThere()).toBe(true);
     await clock.advance(MINUTE);
     expect(isThere()).toBe(false);
+  });
+
+  it("a shard's Lease is deleted where somebody else makes and deletes them", async () => {
+    const { clock, make, isThere } = world((store) => store, true);
+    make("gone_1");
+    await clock.advance(3 * HOUR);
+    expect(isThere()).toBe(true);
   });
 
   it("a Lease that somebody goes on to write is deleted by the age of its first version", async () => {

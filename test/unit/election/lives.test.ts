@@ -81,6 +81,7 @@ class World {
       identity: createIdentity("pod", "first"),
       timings: TIMINGS,
       renewal,
+      isStatic: false,
       traits: PLAIN,
       placement: { rolloutWindowMs: 600_000, respread: undefined },
       address: "",

@@ -3,7 +3,8 @@ import { connect } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import { parseListenAddress } from "../../../src/config/address.ts";
 import { HealthChecks } from "../../../src/telemetry/checks.ts";
-import { type HttpServer, startHttp } from "../../../src/telemetry/http.ts";
+import { type HttpOptions, type HttpServer, startHttp } from "../../../src/telemetry/http.ts";
+import type { Admission } from "../../../src/telemetry/metrics-guard.ts";
 import { VirtualClock } from "../../support/virtual-clock.ts";
 
 const open: HttpServer[] = [];
@@ -11,11 +12,16 @@ afterEach(async () => {
   await Promise.all(open.splice(0).map((server) => server.close()));
 });
 
-async function started(checks = new HealthChecks(), metricsText = async () => "metric 1\n", address = "127.0.0.1:0") {
-  const server = await startHttp({ address, checks, metricsText });
+async function started(
+  checks = new HealthChecks(),
+  metricsText = async () => "metric 1\n",
+  address = "127.0.0.1:0",
+  guard?: HttpOptions["guard"],
+) {
+  const server = await startHttp({ address, checks, metricsText, guard });
   open.push(server);
-  const get = async (path: string, method = "GET") => {
-    const answer = await fetch(`http://${server.address}${path}`, { method });
+  const get = async (path: string, method = "GET", headers: Record<string, string> = {}) => {
+    const answer = await fetch(`http://${server.address}${path}`, { method, headers });
     return { status: answer.status, text: await answer.text(), headers: answer.headers };
   };
   return { server, checks, get };
@@ -71,6 +77,31 @@ describe("health over HTTP", () => {
     expect(metrics.headers.get("content-type")).toContain("version=0.0.4");
     const broken = await started(new HealthChecks(), async () => Promise.reject(new Error("no metrics")));
     expect((await broken.get("/metrics")).status).toBe(500);
+  });
+
+  it("serves the metrics to whom the guard refuses, or asks the kubelet for a token", async () => {
+    const admissions: Admission[] = ["anonymous", "unknown", "forbidden", "unanswered", "granted"];
+    const judged: (string | undefined)[] = [];
+    const judge = async (authorization: string | undefined): Promise<Admission> => {
+      judged.push(authorization);
+      return admissions.shift() ?? "granted";
+    };
+    const { get } = await started(undefined, undefined, undefined, { judge });
+    for (const path of ["/livez", "/readyz?verbose", "/healthz", "/livez/ping"])
+      expect((await get(path)).status).toBe(200);
+    expect(judged).toEqual([]);
+    const anonymous = await get("/metrics");
+    expect(anonymous.status).toBe(401);
+    expect(anonymous.text).toContain("Authorization: Bearer");
+    expect(anonymous.headers.get("www-authenticate")).toBe("Bearer");
+    const unknown = await get("/metrics", "GET", { authorization: "Bearer abc" });
+    expect(unknown.status).toBe(401);
+    expect(unknown.text).toContain("does not know this token");
+    expect(unknown.headers.get("www-authenticate")).toBe("Bearer");
+    expect((await get("/metrics")).status).toBe(403);
+    expect((await get("/metrics")).status).toBe(503);
+    expect(await get("/metrics")).toMatchObject({ status: 200, text: "metric 1\n" });
+    expect(judged).toEqual([undefined, "Bearer abc", undefined, undefined, undefined]);
   });
 
   it("answers 404 elsewhere, 405 to writes and nothing but the head to HEAD", async () => {
