@@ -1,10 +1,23 @@
 {{- /*
 The watched kinds as rules, by where they are needed: a JSON map of namespace to rules, with "*" for every namespace. A kind is
-plural[.group][/version]; as kubectl takes it, plural.version.group too.
+plural[.group][/version]; as kubectl takes it, plural.version.group too. Children are watched where their owners are.
 */}}
 {{- define "electorate.kinds" -}}
-{{- $places := dict -}}
+{{- $kinds := list -}}
 {{- range .Values.resources }}
+{{- $owner := . }}
+{{- $kinds = append $kinds . }}
+{{- range .owns }}
+{{- $owned := . }}
+{{- if kindIs "string" . }}{{ $owned = dict "resource" . }}{{ end }}
+{{- $kinds = append $kinds (merge (dict "namespaces" $owner.namespaces) $owned) }}
+{{- end }}
+{{- range .watches }}
+{{- $kinds = append $kinds . }}
+{{- end }}
+{{- end }}
+{{- $places := dict -}}
+{{- range $kinds }}
 {{- $name := regexReplaceAll "/.*$" .resource "" }}
 {{- $plural := regexFind "^[^.]+" $name }}
 {{- $group := regexReplaceAll "^v[1-9][0-9]*((alpha|beta)[1-9][0-9]*)?(\\.|$)" (trimPrefix "." (trimPrefix $plural $name)) "" }}

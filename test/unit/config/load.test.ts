@@ -36,6 +36,10 @@ const RIGHT = [
   "    metadataOnly: true",
   "    buckets: 8",
   "    workers: 4",
+  "    updates: [generation]",
+  "    owns: [deployments.apps]",
+  "    watches: [{ resource: secrets, map: ./handlers.ts#ofSecret }]",
+  "    reconcileTimeout: 30s",
   "    handler: ./handlers.ts#reconcileConfigMap",
 ];
 
@@ -131,6 +135,10 @@ const WRONG: readonly (readonly [key: string, value: string, path: string, says:
   ["workers", "0", `${R}.workers`, /from 1 to 1000, but is 0/],
   ["workers", "1001", `${R}.workers`, /1001/],
   ["workers", "many", `${R}.workers`, /"many"/],
+  ["updates", "[spec]", `${R}.updates[0]`, /"generation", "labels" or "annotations".*"spec"/],
+  ["owns", "deployments.apps", `${R}.owns`, /a list of resources such as \[deployments.apps\]/],
+  ["watches", "[{ resource: secrets }]", `${R}.watches[0].map`, /is required: give a module and its export/],
+  ["reconcileTimeout", "30", `${R}.reconcileTimeout`, /30s for seconds/],
   ["handler", "./handlers.ts", `${R}.handler`, /names no export/],
   ["handler", '"#reconcile"', `${R}.handler`, /names no module/],
   ["handler", "./handlers#reconcile", `${R}.handler`, /no .js, .mjs/],
@@ -151,8 +159,8 @@ describe("every field of the YAML, wrong in turn, is named with its line", () =>
   it("covers every key that there is", () => {
     const tried = new Set(WRONG.map(([key]) => key));
     const parents = new Set(["lease", "http", "queue", "resources"]);
-    // Those of the queue have a test of their own.
-    const places = [...KNOWN_KEYS].filter(([place]) => !place.startsWith("queue"));
+    // Those of the queue, and of owned and watched kinds, have tests of their own.
+    const places = [...KNOWN_KEYS].filter(([place]) => !/^(?:queue|resources\[\]\.)/.test(place));
     const keys = places.flatMap(([, names]) => names).filter((key) => !parents.has(key));
     expect(keys.filter((key) => !tried.has(key))).toEqual([]);
   });
@@ -318,8 +326,12 @@ describe("a right configuration", () => {
           labelSelector: undefined,
           fieldSelector: undefined,
           metadataOnly: false,
+          updates: undefined,
           buckets: 1,
           workers: 1,
+          owns: [],
+          watches: [],
+          reconcileTimeoutMs: undefined,
           handler: {
             file: "/etc/h.mjs",
             exportName: "default",
@@ -357,7 +369,7 @@ describe("a right configuration", () => {
       "coordinator: shop\nhttp: {address: none}\nresources:\n  - { resource: pods, handler: h.js#a }\n",
       "e.yaml",
     );
-    expect(coordinatorOptions(configuration, [handler])).toStrictEqual({
+    expect(coordinatorOptions(configuration, [{ reconcile: handler, maps: [] }])).toStrictEqual({
       coordinator: "shop",
       lease: configuration.lease,
       drainTimeoutMs: 20_000,
@@ -372,7 +384,11 @@ describe("a right configuration", () => {
       "coordinator: shop\nweight: 3\nzone: eu-1a\nversion: v2\nresources:\n  - { resource: pods, handler: h.js#a }\n",
       "e.yaml",
     );
-    expect(coordinatorOptions(said, [handler])).toMatchObject({ weight: 3, zone: "eu-1a", version: "v2" });
+    expect(coordinatorOptions(said, [{ reconcile: handler, maps: [] }])).toMatchObject({
+      weight: 3,
+      zone: "eu-1a",
+      version: "v2",
+    });
     expect(() => coordinatorOptions(configuration, [])).toThrow(/no handler for resource "pods"/);
   });
 
