@@ -227,6 +227,7 @@ export class BullQueue implements WorkQueue {
         await sleep(clock, RETRY_MS, signal).catch(() => {});
       }
     } while (!signal.aborted);
+    this.#outbox.abandon();
     onEnd();
   }
 
