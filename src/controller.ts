@@ -9,11 +9,14 @@ import type { Log } from "./runtime/telemetry.ts";
 import { createLog } from "./telemetry/log.ts";
 import { createTelemetry, type TelemetryOptions } from "./telemetry/telemetry.ts";
 
-/** What a controller handles: a resource by its name, or some of its objects. */
+/** What a controller handles: a resource by its name, or some of its objects, and what else is to be taken for an event of them. */
 export type Retriever =
   | string
   | ApiResource
-  | Pick<ResourceOptions, "resource" | "namespaces" | "labelSelector" | "fieldSelector" | "metadataOnly" | "transform">;
+  | Omit<
+      ResourceOptions,
+      "buckets" | "workers" | "resyncIntervalMs" | "reconcileTimeoutMs" | "rateLimiter" | "reconcile"
+    >;
 
 /** What `createController` takes, in Kooper's words. Everything but `name`, `retriever` and `handler` has a default. */
 export interface ControllerOptions

@@ -6,7 +6,13 @@ export {
   type LeaderElectionSettings,
   type LockKind,
 } from "./config/leader-election.ts";
-export type { CoordinatorOptions, HttpSettings, ResourceOptions } from "./config/options.ts";
+export type {
+  CoordinatorOptions,
+  HttpSettings,
+  OwnedResource,
+  ResourceOptions,
+  WatchedResource,
+} from "./config/options.ts";
 export type { LeaseSettings } from "./config/timings.ts";
 export {
   type Controller,
@@ -21,6 +27,7 @@ export type { ApiResource, KubernetesObject, ObjectMetadata, PatchBody, Propagat
 export { type ConnectOptions, connect, type KubeConnection } from "./kube/connection.ts";
 export { type LeaderElectionOptions, LeaderElector, runLeaderElection } from "./leader-election.ts";
 export type { QueueDriver, QueueReplica, QueueTerm, ShardQueues } from "./queue/driver.ts";
+export type { RateLimiter } from "./queue/rate-limiter.ts";
 export type { Priority, QueueStatistics, WorkQueue } from "./queue/work-queue.ts";
 export type {
   ApplyOptions,
@@ -47,6 +54,7 @@ export {
   type ReconcileRequest,
   TerminalError,
 } from "./reconcile/contract.ts";
+export { EventChannel, type EventSource } from "./reconcile/events.ts";
 export { addFinalizer, type Changed, hasFinalizer, removeFinalizer } from "./reconcile/finalizers.ts";
 export type { ObjectHandler } from "./reconcile/object-handler.ts";
 export {
@@ -57,6 +65,15 @@ export {
   setControllerReference,
   setOwnerReference,
 } from "./reconcile/owners.ts";
+export type { MapFunction } from "./reconcile/related.ts";
+export type { Target } from "./reconcile/target.ts";
+export {
+  annotationsChanged,
+  anyOf,
+  generationChanged,
+  labelsChanged,
+  type UpdateFilter,
+} from "./reconcile/update-filter.ts";
 export { ElectorateError, type ErrorCode } from "./runtime/errors.ts";
 export type { Log, Meter, Telemetry, Transition, TransitionEvent } from "./runtime/telemetry.ts";
 export type { Part, PartContext, PartOptions, RunsOn } from "./shard/part.ts";

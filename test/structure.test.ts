@@ -53,7 +53,9 @@ const IMPORTS: ImportTable = {
     "type kube",
     "type queue",
     "queue/bull/settings.ts",
+    "queue/rate-limiter.ts",
     "type reconcile",
+    "reconcile/update-filter.ts",
   ],
   membership: ["runtime", "lease", "kube", "type config"],
   election: ["runtime", "lease", "config", "membership", "placement", "kube/resource-version.ts"],
@@ -108,7 +110,7 @@ const paths = readdirSync(root, { recursive: true, withFileTypes: true })
 const known = new Set(paths);
 const textOf = (path: string): string => readFileSync(join(root, path), "utf8");
 const files = paths
-  .filter((path) => /^(?:src|test|bench)\/.*\.ts$/.test(path) || path === "vitest.config.ts")
+  .filter((path) => /^(?:src|test|bench|examples)\/.*\.ts$/.test(path) || path === "vitest.config.ts")
   .map((path) => sourceFile(path, textOf(path)));
 const ours = (path: string): SourceFile => files.find((file) => file.path === path) ?? sourceFile(path, "");
 

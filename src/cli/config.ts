@@ -28,7 +28,7 @@ export function configCommand() {
     .action(async ({ config }) => {
       const fileName = requiredConfig(config);
       const configuration = await readConfiguration(fileName);
-      await loadHandlers(configuration.resources.map(({ handler }) => handler));
+      await loadHandlers(configuration.resources);
       const shards = configuration.resources.reduce((sum, { buckets }) => sum + buckets, 0);
       const resources = configuration.resources.map(({ resource }) => resource).join(", ");
       process.stdout.write(

@@ -1,12 +1,13 @@
 import { coordinatorOptions } from "../config/coordinator-options.ts";
+import type { ResourceHandlers } from "../config/handlers.ts";
 import type { Configuration } from "../config/load.ts";
 import type { CoordinatorOptions } from "../config/options.ts";
 import { createCoordinator } from "../coordinator.ts";
 import { connect } from "../kube/connection.ts";
 import { packageVersion } from "../kube/user-agent.ts";
-import type { Reconcile } from "../reconcile/contract.ts";
 import { systemClock } from "../runtime/clock.ts";
 import { ElectorateError } from "../runtime/errors.ts";
+import { isContained } from "../runtime/stray-errors.ts";
 import type { Log } from "../runtime/telemetry.ts";
 import { createLog, type LogLevel } from "../telemetry/log.ts";
 import { createTelemetry } from "../telemetry/telemetry.ts";
@@ -27,7 +28,7 @@ export interface ReplicaSettings {
  */
 export async function runReplica(
   configuration: Configuration,
-  handlers: readonly Reconcile[],
+  handlers: readonly ResourceHandlers[],
   settings: ReplicaSettings,
 ): Promise<number> {
   const telemetry = createTelemetry({ log: createLog({ level: settings.logLevel }) });
@@ -79,8 +80,8 @@ function given<Fields extends Record<string, string | undefined>>(fields: Fields
 const ONE_STOP_MS = 500;
 
 /**
- * Aborts at the first SIGTERM or SIGINT; the second ends the process. Whatever is thrown where nobody waits for it - in a
- * timer of a handler, say - ends the process too, with a line in the log: its state is unknown, and its Leases expire.
+ * Aborts at the first SIGTERM or SIGINT; the second ends the process. Whatever is thrown where nobody waits for it, and cannot be
+ * traced to a handler, ends the process too, with a line in the log: its state is unknown, and its Leases expire.
  */
 function stopOnSignals(log: Log): AbortSignal {
   const stop = new AbortController();
@@ -99,6 +100,7 @@ function stopOnSignals(log: Log): AbortSignal {
   process.on("SIGTERM", onSignal);
   process.on("SIGINT", onSignal);
   process.on("uncaughtException", (error, origin) => {
+    if (isContained()) return;
     log.error({ err: error, origin }, "an error that nobody caught ends this replica; its Leases are left to expire");
     process.exit(EXIT_FAILED);
   });

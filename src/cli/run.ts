@@ -53,7 +53,7 @@ export function runCommand() {
     .addHelpText("after", EXAMPLES)
     .action(async (options) => {
       const configuration = await readConfiguration(requiredConfig(options.config), flagsOf(options));
-      const handlers = await loadHandlers(configuration.resources.map(({ handler }) => handler));
+      const handlers = await loadHandlers(configuration.resources);
       // Not before it is needed: it brings the Kubernetes client, which takes longer to load than `--help` to print.
       const { runReplica } = await import("./replica.ts");
       process.exitCode = await runReplica(configuration, handlers, options);

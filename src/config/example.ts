@@ -45,5 +45,14 @@ resources:
     metadataOnly: false      # true: handlers see no data, spec or status
     buckets: 8               # 1 when left out: one Lease for the kind
     workers: 4               # per shard; 1 when left out
+    updates: [generation]    # an update is looked at when one of generation, labels and annotations changed; left out: every one
+    owns:                    # kinds of children, whose events enqueue their owner's key
+      - deployments.apps     # or a map with resource, labelSelector, fieldSelector, metadataOnly and updates
+    watches:                 # other kinds, whose events enqueue the keys that a function names
+      - resource: secrets
+        namespaces: [default]
+        labelSelector: app=shop
+        map: ./handlers.js#configMapsOfSecret
+    reconcileTimeout: 1m     # how long a handler may take before it is told to stop; without end when left out
     handler: ./handlers.js#reconcileConfigMap   # module, relative to this file, and export
 `;

@@ -1,18 +1,43 @@
 import { stat } from "node:fs/promises";
 import { pathToFileURL } from "node:url";
 import type { Reconcile } from "../reconcile/contract.ts";
+import type { MapFunction } from "../reconcile/related.ts";
 import { sleep, systemClock } from "../runtime/clock.ts";
 import { ElectorateError, messageOf } from "../runtime/errors.ts";
-import type { HandlerReference } from "./load.ts";
 import { nearest } from "./near-miss.ts";
+import type { HandlerReference, ResourceConfiguration } from "./resource-configuration.ts";
+
+/** The functions of one resource. */
+export interface ResourceHandlers {
+  readonly reconcile: Reconcile;
+  /** Of what it watches, in that order. */
+  readonly maps: readonly MapFunction[];
+}
 
 /**
- * The functions that a configuration names, loaded from their modules. A module is loaded once, however many resources name it.
- * @returns the handlers in the order of the references.
+ * The functions that resources name, loaded from their modules.
  * @throws ElectorateError `invalid-configuration` with every problem, each with its place in the YAML.
  */
-export async function loadHandlers(references: readonly HandlerReference[]): Promise<Reconcile[]> {
-  const handlers: Reconcile[] = [];
+export async function loadHandlers(
+  resources: readonly Pick<ResourceConfiguration, "handler" | "watches">[],
+): Promise<ResourceHandlers[]> {
+  const references = resources.map(({ handler, watches }) => [handler, ...watches.map(({ map }) => map)]);
+  const loaded = await loadFunctions(references.flat());
+  return references.flatMap((own) => {
+    const [reconcile, ...maps] = loaded.splice(0, own.length);
+    return reconcile === undefined ? [] : [{ reconcile, maps }];
+  });
+}
+
+/** A function of a module. What it is for is said by the key that names it; what it takes and returns shows when it is called. */
+type Loaded = Reconcile & MapFunction;
+
+/**
+ * Functions in the order of the references; a module is loaded once, however many references name it.
+ * @throws ElectorateError as {@link loadHandlers}.
+ */
+export async function loadFunctions(references: readonly HandlerReference[]): Promise<Loaded[]> {
+  const handlers: Loaded[] = [];
   const problems: string[] = [];
   for (const reference of references) {
     const loaded = await loadHandler(reference);
@@ -48,7 +73,7 @@ interface Failure {
   readonly problem: string;
 }
 
-async function loadHandler({ file, exportName }: HandlerReference): Promise<Reconcile | Failure> {
+async function loadHandler({ file, exportName }: HandlerReference): Promise<Loaded | Failure> {
   const found = await stat(file).catch(() => undefined);
   if (found === undefined) return { problem: `there is no file ${file}; the path counts from the folder of the YAML` };
   if (!found.isFile()) return { problem: `${file} is not a file` };
@@ -102,8 +127,7 @@ function exportsText(wanted: string, exported: Readonly<Record<string, unknown>>
   return `${meant === undefined ? "" : `did you mean "${meant}"? `}the functions it exports are ${names.join(", ")}`;
 }
 
-/** A module's function is taken for a handler: what it takes and returns shows when it is called. */
-function isFunction(value: unknown): value is Reconcile {
+function isFunction(value: unknown): value is Loaded {
   return typeof value === "function";
 }
 

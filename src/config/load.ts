@@ -2,11 +2,11 @@ import { dirname, resolve } from "node:path";
 import type { z } from "zod";
 import type { BullOptions } from "../queue/bull/settings.ts";
 import { ElectorateError } from "../runtime/errors.ts";
-import { splitHandler } from "./fields.ts";
 import { type FlagProblem, type Flags, NO_FLAGS, ofRelation, ofValue, withFlags } from "./flags.ts";
 import { nearest } from "./near-miss.ts";
 import { bullOptionsOf } from "./queue.ts";
 import { type ConfigurationProblem, type Path, relationProblems } from "./relations.ts";
+import { type ResourceConfiguration, resourceConfigurationOf } from "./resource-configuration.ts";
 import { type ConfigurationInput, configurationSchema, KNOWN_KEYS, NO_ADDRESS } from "./schema.ts";
 import type { LeaseSettings } from "./timings.ts";
 import { type PlacedProblem, YamlSource } from "./yaml-source.ts";
@@ -33,26 +33,6 @@ export interface Configuration {
   /** `undefined`: the work queues are in memory. */
   readonly queue: BullOptions | undefined;
   readonly resources: readonly ResourceConfiguration[];
-}
-
-export interface ResourceConfiguration {
-  readonly resource: string;
-  readonly namespaces: readonly string[] | undefined;
-  readonly labelSelector: string | undefined;
-  readonly fieldSelector: string | undefined;
-  readonly metadataOnly: boolean;
-  readonly buckets: number;
-  readonly workers: number;
-  readonly handler: HandlerReference;
-}
-
-/** A function that is to be loaded, and where the YAML asks for it. */
-export interface HandlerReference {
-  /** Absolute path of the module. */
-  readonly file: string;
-  readonly exportName: string;
-  /** `electorate.yaml:12:16 resources[0].handler`, for messages. */
-  readonly place: string;
 }
 
 /**
@@ -169,21 +149,6 @@ function configurationOf(input: ConfigurationInput, placeOf: (path: Path) => str
     zone: input.zone,
     version: input.version,
     queue: bullOptionsOf(input.queue, (file) => resolve(directory, file)),
-    resources: input.resources.map(
-      ({ resource, namespaces, labelSelector, fieldSelector, metadataOnly, buckets, workers, handler }, index) => {
-        const { file, exportName } = splitHandler(handler);
-        const place = `${placeOf(["resources", index, "handler"])} resources[${index}].handler`;
-        return {
-          resource,
-          namespaces,
-          labelSelector,
-          fieldSelector,
-          metadataOnly,
-          buckets,
-          workers,
-          handler: { file: resolve(directory, file), exportName, place },
-        };
-      },
-    ),
+    resources: input.resources.map((resource, index) => resourceConfigurationOf(resource, index, placeOf, directory)),
   };
 }

@@ -1,7 +1,11 @@
 import type { ApiResource, KubernetesObject } from "../kube/api.ts";
 import type { KubeConnection } from "../kube/connection.ts";
 import type { QueueDriver } from "../queue/driver.ts";
+import type { RateLimiter } from "../queue/rate-limiter.ts";
 import type { Reconcile } from "../reconcile/contract.ts";
+import type { EventSource } from "../reconcile/events.ts";
+import type { MapFunction } from "../reconcile/related.ts";
+import type { UpdateFilter } from "../reconcile/update-filter.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Randomness } from "../runtime/randomness.ts";
 import type { Telemetry } from "../runtime/telemetry.ts";
@@ -71,18 +75,43 @@ export interface HttpSettings {
   readonly authorizeMetrics?: boolean;
 }
 
-/** One watched resource: which objects, in how many buckets, and who reconciles them. */
-export interface ResourceOptions {
+/** Which objects of a kind are watched, and what is kept of them. */
+interface WatchedObjects {
   /** `plural`, `plural.group`, `plural.version.group` or `plural.group/version`, found by discovery, or the resource itself. */
   readonly resource: string | ApiResource;
-  /** Default: all. */
-  readonly namespaces?: readonly string[];
   readonly labelSelector?: string;
   readonly fieldSelector?: string;
-  /** Caches metadata only; `context.object` then has no spec and no status. Default false. */
+  /** Caches metadata only; objects then have no spec and no status. Default false. */
   readonly metadataOnly?: boolean;
   /** What the read cache keeps of an object. Default: everything but `metadata.managedFields`. */
   readonly transform?: (object: KubernetesObject) => KubernetesObject;
+  /** Which updates are looked at. Default: all of them. */
+  readonly updates?: UpdateFilter;
+}
+
+/**
+ * A kind of children: an event of one enqueues the key of the owner that its controller reference names, and when that changes, the keys of
+ * both. Children are watched in the namespaces of their owners.
+ */
+export type OwnedResource = WatchedObjects;
+
+/** Another kind: an event of one of its objects enqueues the keys that `map` names. */
+export interface WatchedResource extends WatchedObjects {
+  /** Default: all. */
+  readonly namespaces?: readonly string[];
+  readonly map: MapFunction;
+}
+
+/** One watched resource: which objects, in how many buckets, who reconciles them, and what else makes its keys fresh. */
+export interface ResourceOptions extends WatchedObjects {
+  /** Default: all. */
+  readonly namespaces?: readonly string[];
+  /** Kinds of children, by name, or with what is wanted of them. Default: none. */
+  readonly owns?: readonly (string | OwnedResource)[];
+  /** Other kinds whose events are about objects of this one. Default: none. */
+  readonly watches?: readonly WatchedResource[];
+  /** Events from elsewhere. One that fails ends the coordinator. Default: none. */
+  readonly sources?: readonly EventSource[];
   /** Number of buckets, each a shard with a Lease of its own. Default 1: one Lease for the kind. */
   readonly buckets?: number;
   /** Keys of one shard that are worked on at once. Default 1, as in controller-runtime. */
@@ -91,5 +120,9 @@ export interface ResourceOptions {
   readonly resyncIntervalMs?: number;
   /** The label `controller` of its reconcile metrics; resources of one name are counted together. Default: the resource's name. */
   readonly controller?: string;
+  /** How long a handler may take. Then `context.signal` aborts, and its key is tried again when it has ended. Default: without end. */
+  readonly reconcileTimeoutMs?: number;
+  /** How long failed keys wait. Default: client-go's, 5 ms doubled up to 1,000 s, and 10 retries per second over all keys of a shard. */
+  readonly rateLimiter?: RateLimiter;
   readonly reconcile: Reconcile;
 }

@@ -1,16 +1,14 @@
 import { z } from "zod";
-import { MOST_BUCKETS } from "../placement/key-map.ts";
 import { parseListenAddress } from "./address.ts";
-import { parseDuration, unitless } from "./duration.ts";
-import { handlerProblem, labelProblem, resourceProblem } from "./fields.ts";
-import { fieldSelectorProblem, labelSelectorProblem } from "./selectors.ts";
+import { labelProblem } from "./fields.ts";
+import { ownedSchema, ownsEntry, resourceSchema, watchedSchema } from "./resource-schema.ts";
+import { duration, text, wanted, wholeNumber } from "./values.ts";
 
 /**
  * The shape of `electorate.yaml`: every key, its default, and what one value alone can get wrong. What values must hold
  * together is in `relations.ts`. A message never names its path; the caller puts file, line and path before it.
  */
 
-const MOST_WORKERS = 1_000;
 /** More than any move can remove: it switches such moves off as well as leaving the key out does. */
 const MOST_PAIRS = 1_000;
 const MOST_WEIGHT = 1_000;
@@ -18,54 +16,6 @@ const LONGEST_TRAIT = 253;
 
 /** Serves nothing when given as `http.address`. */
 export const NO_ADDRESS = "none";
-
-/** What to say when a value is missing or of another type. */
-function wanted(description: string) {
-  return (issue: { readonly input?: unknown }): string =>
-    issue.input === undefined
-      ? `is required: give ${description}`
-      : `must be ${description}, but is ${described(issue.input)}`;
-}
-
-/** A value as a message shows it: short, with its type where that is the mistake. */
-function described(value: unknown): string {
-  if (value === null) return "empty";
-  if (Array.isArray(value)) return `a list of ${value.length}`;
-  if (typeof value === "object") return "a map";
-  if (typeof value === "string") return `the string "${value.slice(0, 60)}"`;
-  return typeof value === "number" || typeof value === "boolean" || typeof value === "bigint"
-    ? `the ${typeof value} ${value}`
-    : `of type ${typeof value}`;
-}
-
-function text(description: string, problemOf: (value: string) => string | undefined) {
-  return z.string({ error: wanted(description) }).superRefine((value, context) => {
-    const problem = problemOf(value);
-    if (problem !== undefined) context.addIssue({ code: "custom", message: problem });
-  });
-}
-
-function duration(example: string) {
-  return z
-    .string({
-      error: (issue) =>
-        typeof issue.input === "number" ? unitless(issue.input) : wanted(`a duration such as ${example}`)(issue),
-    })
-    .transform((value, context) => {
-      const parsed = parseDuration(value);
-      if (typeof parsed === "number") return parsed;
-      context.addIssue({ code: "custom", message: parsed.problem });
-      return z.NEVER;
-    });
-}
-
-function wholeNumber(most: number, what: string) {
-  const description = `a whole number of ${what} from 1 to ${most}`;
-  return z.number({ error: wanted(description) }).superRefine((value, context) => {
-    if (Number.isInteger(value) && value >= 1 && value <= most) return;
-    context.addIssue({ code: "custom", message: `must be ${description}, but is ${value}` });
-  });
-}
 
 /** What a member says of itself in an annotation. */
 function trait(description: string) {
@@ -174,43 +124,6 @@ const queueSchema = z.strictObject(
   { error: wanted("a map with driver") },
 );
 
-const namespacesSchema = z
-  .array(
-    text("the name of a namespace", (value) => labelProblem("namespace", value)),
-    { error: wanted("a list of namespaces") },
-  )
-  .superRefine((names, context) => {
-    if (names.length === 0)
-      context.addIssue({ code: "custom", message: "is an empty list; name a namespace, or leave the key out for all" });
-    names.forEach((name, index) => {
-      if (names.indexOf(name) === index) return;
-      context.addIssue({ code: "custom", path: [index], message: `names "${name}" again; remove it` });
-    });
-  });
-
-const resourceSchema = z.strictObject(
-  {
-    resource: text("the plural name of a resource such as configmaps", resourceProblem).describe(
-      "plural[.group][/version], found by discovery.",
-    ),
-    namespaces: namespacesSchema.optional().describe("Left out: all namespaces."),
-    labelSelector: text("a label selector such as app=shop", labelSelectorProblem).optional(),
-    fieldSelector: text("a field selector such as metadata.name=shop", fieldSelectorProblem).optional(),
-    metadataOnly: z
-      .boolean({ error: wanted("true or false") })
-      .default(false)
-      .describe("Caches metadata only; handlers then see no spec and no status."),
-    buckets: wholeNumber(MOST_BUCKETS, "buckets")
-      .default(1)
-      .describe("Shards of this resource, each with a Lease of its own."),
-    workers: wholeNumber(MOST_WORKERS, "workers").default(1).describe("Keys of one shard that are worked on at once."),
-    handler: text("a module and its export such as ./handlers.ts#reconcileConfigMap", handlerProblem).describe(
-      "module#export, the module's path relative to this file.",
-    ),
-  },
-  { error: wanted("a map with resource and handler") },
-);
-
 export const configurationSchema = z.strictObject(
   {
     coordinator: text("a name such as shop", (value) => labelProblem("coordinator name", value)).describe(
@@ -267,7 +180,15 @@ export const resourceFieldSchemas = resourceSchema.shape;
 
 /** The JSON Schema of the YAML, for editors and for the chart. */
 export function configurationJsonSchema(): object {
-  return z.toJSONSchema(configurationSchema, { io: "input" });
+  return z.toJSONSchema(configurationSchema, {
+    io: "input",
+    override: ({ zodSchema, jsonSchema }) => {
+      if (zodSchema !== ownsEntry) return;
+      const map = { ...jsonSchema };
+      for (const field of Object.keys(jsonSchema)) Reflect.deleteProperty(jsonSchema, field);
+      jsonSchema.anyOf = [{ type: "string" }, map];
+    },
+  });
 }
 
 /** Every key that may stand anywhere, as `parent` path pattern to names: what near misses are looked for in. */
@@ -279,4 +200,6 @@ export const KNOWN_KEYS: ReadonlyMap<string, readonly string[]> = new Map([
   ["queue.redis", Object.keys(redisSchema.shape)],
   ["queue.redis.tls", Object.keys(tlsSchema.shape)],
   ["resources[]", Object.keys(resourceSchema.shape)],
+  ["resources[].owns[]", Object.keys(ownedSchema.shape)],
+  ["resources[].watches[]", Object.keys(watchedSchema.shape)],
 ]);

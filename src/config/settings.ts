@@ -3,6 +3,7 @@ import type { OwnPod } from "../lease/events.ts";
 import type { Renewal } from "../lease/renewal.ts";
 import { createKeyMap } from "../placement/key-map.ts";
 import type { QueueDriver } from "../queue/driver.ts";
+import { rateLimiterProblems } from "../queue/rate-limiter.ts";
 import { ElectorateError, messageOf } from "../runtime/errors.ts";
 import { type CheckedLeaderElection, judgeLeaderElection, type LeaderElectionSettings } from "./leader-election.ts";
 import type { CoordinatorOptions, ResourceOptions } from "./options.ts";
@@ -168,7 +169,7 @@ function podPlace(refuse: (path: string, message: string) => void): PodPlace {
 
 function problemsOf(resource: ResourceOptions, path: string): Problem[] {
   const problems: Problem[] = [];
-  const { buckets = 1, workers = 1, resyncIntervalMs, reconcile } = resource;
+  const { buckets = 1, workers = 1, resyncIntervalMs, reconcileTimeoutMs, rateLimiter, reconcile } = resource;
   try {
     createKeyMap(buckets);
   } catch (error) {
@@ -181,6 +182,19 @@ function problemsOf(resource: ResourceOptions, path: string): Problem[] {
     const message = `must be longer than 0, or be left out, but is ${resyncIntervalMs} ms`;
     problems.push({ path: `${path}.resyncInterval`, message });
   }
+  if (reconcileTimeoutMs !== undefined && !(reconcileTimeoutMs > 0)) {
+    const message = `must be longer than 0, or be left out, but is ${reconcileTimeoutMs} ms`;
+    problems.push({ path: `${path}.reconcileTimeout`, message });
+  }
+  if (rateLimiter !== undefined) problems.push(...rateLimiterProblems(rateLimiter, `${path}.rateLimiter`));
+  resource.sources?.forEach((source, index) => {
+    if (typeof source?.[Symbol.asyncIterator] === "function") return;
+    problems.push({ path: `${path}.sources[${index}]`, message: `must be an async iterable, but is ${typeof source}` });
+  });
+  resource.watches?.forEach(({ map }, index) => {
+    if (typeof map === "function") return;
+    problems.push({ path: `${path}.watches[${index}].map`, message: `must be a function, but is ${typeof map}` });
+  });
   if (typeof reconcile !== "function") {
     problems.push({ path: `${path}.reconcile`, message: `must be a function, but is ${typeof reconcile}` });
   }

@@ -2,6 +2,7 @@ import type { Clock } from "../runtime/clock.ts";
 import type { Telemetry } from "../runtime/telemetry.ts";
 import type { TroubleLog } from "../runtime/trouble.ts";
 import { createMemoryQueue } from "./memory.ts";
+import type { RateLimiter } from "./rate-limiter.ts";
 import type { WorkQueue } from "./work-queue.ts";
 
 /** Where the work queues of a replica's shards come from. */
@@ -41,6 +42,8 @@ export interface QueueTerm {
   readonly epoch: string;
   /** How many keys are taken at once at most. */
   readonly workers: number;
+  /** How long failed keys wait. A driver that cannot honour it must refuse it. Default {@link DEFAULT_RATE_LIMITER}. */
+  readonly rateLimiter?: RateLimiter | undefined;
   /** Compares the gate. */
   admits(): boolean;
   /** Adds every key of the shard: the queue has lost what was added before. */
@@ -51,7 +54,7 @@ export interface QueueTerm {
 export const memoryQueues: QueueDriver = {
   connect: ({ clock, telemetry: { meter } }) =>
     Promise.resolve({
-      open: ({ shard }) => createMemoryQueue({ clock, meter, name: shard }),
+      open: ({ shard, rateLimiter }) => createMemoryQueue({ clock, meter, name: shard, rateLimiter }),
       problem: undefined,
       close: () => Promise.resolve(),
     }),

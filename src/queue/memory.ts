@@ -1,12 +1,11 @@
 import type { Clock, Timer } from "../runtime/clock.ts";
 import { ElectorateError } from "../runtime/errors.ts";
 import type { Meter } from "../runtime/telemetry.ts";
-import { BackOff, type BackOffSettings, DEFAULT_BACK_OFF } from "./back-off.ts";
 import { Delays } from "./delays.ts";
 import { KeyStates } from "./key-states.ts";
 import { LinkedList } from "./linked-list.ts";
 import { QueueMetrics } from "./metrics.ts";
-import { DEFAULT_TOKEN_BUCKET, TokenBucket, type TokenBucketSettings } from "./token-bucket.ts";
+import { DEFAULT_RATE_LIMITER, type RateLimiter, Retries } from "./rate-limiter.ts";
 import type { Priority, QueueStatistics, WorkQueue } from "./work-queue.ts";
 
 export interface MemoryQueueOptions {
@@ -14,10 +13,8 @@ export interface MemoryQueueOptions {
   readonly meter: Meter;
   /** Label `name` of the metrics. Two open queues of one process must differ in it, or they overwrite each other's gauges. */
   readonly name: string;
-  /** Default 5 ms, doubled up to 1,000 s. */
-  readonly backOff?: BackOffSettings;
-  /** Default 10 per second, 100 at once. */
-  readonly tokenBucket?: TokenBucketSettings;
+  /** Of failed keys. Default {@link DEFAULT_RATE_LIMITER}. */
+  readonly rateLimiter?: RateLimiter | undefined;
 }
 
 /**
@@ -31,39 +28,20 @@ export interface MemoryQueueOptions {
  * - `add` pulls a key out of any delay at once. What remains of the delay depends on who asked for it: a back-off
  *   (`addRateLimited`) asks for the next try, so any earlier run *is* that try and the waiting one is dropped when the
  *   key is handed out; `addAfter` names a moment, so it stays, as in client-go, and merges with the key if that still waits then.
- * - A retry waits for the later of its key's back-off and the token bucket of the whole queue.
+ * - A retry waits for as long as the rate limiter says; by default for the later of its key's back-off and the bucket of the whole queue.
  * - Adds, takes and dones are O(1), delays O(log n); 1,000,000 keys need no more than their own entries.
  * - A closed queue takes nothing in, hands nothing out, and holds no timer.
  *
- * Made open and empty. Throws `invalid-configuration` for a back-off or token bucket that cannot work.
+ * Made open and empty.
  */
 export function createMemoryQueue(options: MemoryQueueOptions): WorkQueue {
-  const { backOff = DEFAULT_BACK_OFF, tokenBucket = DEFAULT_TOKEN_BUCKET } = options;
-  requireSetting("backOff.baseMs", backOff.baseMs, backOff.baseMs > 0, "longer than 0");
-  requireSetting(
-    "backOff.maxMs",
-    backOff.maxMs,
-    backOff.maxMs >= backOff.baseMs,
-    `at least backOff.baseMs (${backOff.baseMs})`,
-  );
-  requireSetting("tokenBucket.perSecond", tokenBucket.perSecond, tokenBucket.perSecond > 0, "more than 0");
-  requireSetting("tokenBucket.burst", tokenBucket.burst, tokenBucket.burst >= 1, "at least 1");
-  return new MemoryQueue(options, new BackOff(backOff), new TokenBucket(tokenBucket, options.clock.monotonicMs()));
-}
-
-function requireSetting(path: string, value: number, holds: boolean, wanted: string): void {
-  if (holds && Number.isFinite(value)) return;
-  throw new ElectorateError(
-    "invalid-configuration",
-    `queue.${path} must be a finite number, ${wanted}, but is ${value}`,
-  );
+  return new MemoryQueue(options);
 }
 
 class MemoryQueue implements WorkQueue {
   readonly #clock: Clock;
   readonly #metrics: QueueMetrics;
-  readonly #backOff: BackOff;
-  readonly #tokenBucket: TokenBucket;
+  readonly #retries: Retries;
   readonly #states = new KeyStates();
   readonly #delays = new Delays();
   /** Callers of `take` that found nothing; not empty only while no key is ready. */
@@ -72,11 +50,10 @@ class MemoryQueue implements WorkQueue {
   #armed: { readonly dueMs: number; readonly timer: Timer } | undefined;
   #closed = false;
 
-  constructor(options: MemoryQueueOptions, backOff: BackOff, tokenBucket: TokenBucket) {
+  constructor(options: MemoryQueueOptions) {
     this.#clock = options.clock;
     this.#metrics = new QueueMetrics(options.meter, options.name);
-    this.#backOff = backOff;
-    this.#tokenBucket = tokenBucket;
+    this.#retries = new Retries(options.rateLimiter ?? DEFAULT_RATE_LIMITER, options.clock.monotonicMs());
   }
 
   get statistics(): QueueStatistics {
@@ -113,16 +90,15 @@ class MemoryQueue implements WorkQueue {
   addRateLimited(key: string): void {
     if (this.#closed) return;
     this.#metrics.retried();
-    const delayMs = Math.max(this.#backOff.next(key), this.#tokenBucket.take(this.#clock.monotonicMs()));
-    this.#schedule(key, delayMs, "fresh", true);
+    this.#schedule(key, this.#retries.next(key, this.#clock.monotonicMs()), "fresh", true);
   }
 
   forget(key: string): void {
-    this.#backOff.forget(key);
+    this.#retries.forget(key);
   }
 
   failures(key: string): number {
-    return this.#backOff.failures(key);
+    return this.#retries.failures(key);
   }
 
   take(): Promise<string | undefined> {
@@ -150,7 +126,7 @@ class MemoryQueue implements WorkQueue {
     this.#armed = undefined;
     this.#states.dropWaiting();
     this.#delays.clear();
-    this.#backOff.clear();
+    this.#retries.clear();
     this.#metrics.forgetDepth();
     if (this.#states.inWorkCount === 0) this.#metrics.forgetWork();
     for (let resolve = this.#waiting.takeFirst(); resolve !== undefined; resolve = this.#waiting.takeFirst())

@@ -5,9 +5,6 @@ export interface TokenBucketSettings {
   readonly burst: number;
 }
 
-/** client-go's defaults: 10 retries per second over all keys of a queue, 100 at once. */
-export const DEFAULT_TOKEN_BUCKET: TokenBucketSettings = { perSecond: 10, burst: 100 };
-
 /**
  * Overall rate limit of a queue's retries. A token is always taken; when none is left it is borrowed from the future, and
  * the borrower waits until it would have come: so the n-th of many retries waits n / `perSecond`, in order.

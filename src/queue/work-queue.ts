@@ -14,7 +14,7 @@ export interface WorkQueue {
   add(key: string, priority?: Priority): void;
   /** Adds a key after `delayMs`; of several waiting delays of one key the earliest wins. */
   addAfter(key: string, delayMs: number, priority?: Priority): void;
-  /** Adds a key after its own exponential back-off and the queue's overall token bucket. */
+  /** Adds a key after what the queue's rate limiter says of its failures. */
   addRateLimited(key: string): void;
   /** Ends the back-off history of a key: its next failure starts at the base delay again. */
   forget(key: string): void;

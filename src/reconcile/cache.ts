@@ -16,8 +16,14 @@ interface Entry {
   readonly resourceVersion: string;
 }
 
+/** An object before and after an event, as the cache keeps it; `undefined` where there was or is none. */
+export interface Change {
+  readonly before: KubernetesObject | undefined;
+  readonly after: KubernetesObject | undefined;
+}
+
 /** A key that is to be looked at because of an event. */
-export interface FreshKey {
+export interface FreshKey extends Change {
   readonly bucket: number;
   readonly key: string;
 }
@@ -90,11 +96,7 @@ export class FeedCache {
       listed.add(keyOf(object));
       fresh.push(...this.#change(object));
     }
-    for (const [key, { bucket }] of this.#entries) {
-      if (listed.has(key)) continue;
-      this.#remove(key, bucket);
-      fresh.push({ bucket, key });
-    }
+    for (const [key, entry] of this.#entries) if (!listed.has(key)) fresh.push(this.#remove(key, entry));
     return fresh;
   }
 
@@ -106,9 +108,10 @@ export class FeedCache {
     const known = this.#entries.get(key);
     if (known !== undefined && compareResourceVersions(resourceVersion, known.resourceVersion) <= 0) return [];
     const bucket = known?.bucket ?? this.#buckets.bucketOf(key);
-    this.#entries.set(key, { bucket, object: this.#transform(object), resourceVersion });
+    const after = this.#transform(object);
+    this.#entries.set(key, { bucket, object: after, resourceVersion });
     if (known === undefined) this.#keys[bucket]?.add(key);
-    return [{ bucket, key }];
+    return [{ bucket, key, before: known?.object, after }];
   }
 
   #delete(object: KubernetesObject): readonly FreshKey[] {
@@ -119,13 +122,13 @@ export class FeedCache {
     const known = this.#entries.get(key);
     // An equal version is taken for the deletion of that very state: some servers do not give a deletion a version of its own.
     if (known === undefined || compareResourceVersions(resourceVersion, known.resourceVersion) < 0) return [];
-    this.#remove(key, known.bucket);
-    return [{ bucket: known.bucket, key }];
+    return [this.#remove(key, known)];
   }
 
-  #remove(key: string, bucket: number): void {
+  #remove(key: string, { bucket, object }: Entry): FreshKey {
     this.#entries.delete(key);
     this.#keys[bucket]?.delete(key);
+    return { bucket, key, before: object, after: undefined };
   }
 
   #advance(resourceVersion: string): void {

@@ -5,7 +5,9 @@ export type Completion =
   | { readonly kind: "done" }
   | { readonly kind: "requeue-after"; readonly delayMs: number }
   | { readonly kind: "failed"; readonly error: unknown }
-  /** The handler is broken rather than its work: it threw before it returned a promise, or threw something that is no Error. */
+  /** It was told to stop at its time-out, and has ended. */
+  | { readonly kind: "timed-out"; readonly error: ElectorateError }
+  /** The handler is broken rather than its work: it threw before it returned a promise, or where nobody waits, or what is no Error. */
   | { readonly kind: "panicked"; readonly error: unknown }
   | { readonly kind: "terminal"; readonly error: Error }
   /** It failed because its term ended: nobody's fault, and the next owner looks at the key anyway. */

@@ -19,7 +19,10 @@ export interface ReconcileRequest {
 export interface ReconcileContext {
   /** The object as the read cache has it, or `undefined` when it was deleted. */
   readonly object: KubernetesObject | undefined;
-  /** Aborts when the term ends or the drain time-out has passed: stop at once, further writes are refused. */
+  /**
+   * Aborts when the term ends or the drain time-out has passed: stop at once, further writes are refused. Aborts, too, at the time-out of a
+   * reconcile, and when something that the handler has started throws where nobody waits for it.
+   */
   readonly signal: AbortSignal;
   /** Shard id, such as `configmaps-03`. */
   readonly shard: string;

@@ -24,6 +24,7 @@ export class ReconcileMetrics {
     meter.increment("controller_runtime_reconcile_errors_total", this.#controller, 0);
     meter.increment("controller_runtime_terminal_reconcile_errors_total", this.#controller, 0);
     meter.increment("controller_runtime_reconcile_panics_total", this.#controller, 0);
+    meter.increment("controller_runtime_reconcile_timeouts_total", this.#controller, 0);
     this.#showWorkers();
   }
 
@@ -68,6 +69,16 @@ export class ReconcileMetrics {
 
   panicked(): void {
     this.failed();
+    this.#meter.increment("controller_runtime_reconcile_panics_total", this.#controller);
+  }
+
+  timedOut(): void {
+    this.failed();
+    this.#meter.increment("controller_runtime_reconcile_timeouts_total", this.#controller);
+  }
+
+  /** A throw where nobody waits, of a handler that has ended: beside the result that was counted for it. */
+  panickedLate(): void {
     this.#meter.increment("controller_runtime_reconcile_panics_total", this.#controller);
   }
 

@@ -2,7 +2,7 @@ import { type ApiResource, type FeedEvent, type KubernetesObject, resourceName }
 import { ElectorateError, messageOf } from "../runtime/errors.ts";
 import { Scope } from "../runtime/scope.ts";
 import type { Log } from "../runtime/telemetry.ts";
-import { type Buckets, FeedCache } from "./cache.ts";
+import { type Buckets, type Change, FeedCache } from "./cache.ts";
 import { keyOf } from "./key.ts";
 import { dropManagedFields, type Transform } from "./transform.ts";
 
@@ -51,7 +51,7 @@ export interface SourceOptions {
   readonly transform?: Transform;
   readonly log: Log;
   /** Told of every fresh key, after the cache was changed. */
-  onKey(bucket: number, key: string): void;
+  onKey(bucket: number, key: string, change: Change): void;
 }
 
 /** Makes a source that knows nothing until it runs. Throws `misuse` without feeds or for two feeds of one namespace. */
@@ -67,7 +67,7 @@ interface Followed {
 
 class FedSource implements Source {
   readonly resource: ApiResource;
-  readonly #onKey: (bucket: number, key: string) => void;
+  readonly #onKey: SourceOptions["onKey"];
   /** By namespace; the one feed of all namespaces stands under "". */
   readonly #followed = new Map<string, Followed>();
   readonly #sync = Promise.withResolvers<void>();
@@ -75,7 +75,7 @@ class FedSource implements Source {
 
   constructor(options: SourceOptions) {
     this.resource = options.resource;
-    this.#onKey = (bucket, key) => options.onKey(bucket, key);
+    this.#onKey = (bucket, key, change) => options.onKey(bucket, key, change);
     const transform = forgiving(options.transform ?? dropManagedFields, resourceName(options.resource), options.log);
     for (const { namespace = "", feed } of options.feeds) {
       if (this.#followed.has(namespace)) throw twice(this.resource, namespace);
@@ -131,7 +131,7 @@ class FedSource implements Source {
     for await (const event of followed.feed.events(signal)) {
       if (signal.aborted) return;
       const fresh = followed.cache.apply(event);
-      for (const { bucket, key } of fresh) this.#onKey(bucket, key);
+      for (const { bucket, key, before, after } of fresh) this.#onKey(bucket, key, { before, after });
       if (event.type === "snapshot") this.#markSynced(followed);
     }
     if (signal.aborted) return;

@@ -3,8 +3,9 @@ import type { WorkQueue } from "../queue/work-queue.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { messageOf } from "../runtime/errors.ts";
 import type { Log } from "../runtime/telemetry.ts";
+import { Attempt } from "./attempt.ts";
 import type { GuardedClient } from "./client-contract.ts";
-import { type Completion, judgeFailure, judgeOutcome } from "./completion.ts";
+import type { Completion } from "./completion.ts";
 import type { Reconcile } from "./contract.ts";
 import { requestOf } from "./key.ts";
 import type { KeyInWork, KeysInWork } from "./keys-in-work.ts";
@@ -54,6 +55,10 @@ export interface WorkersOptions {
   /** The shard's own, the same object for all its terms. */
   readonly keysInWork: KeysInWork;
   readonly reconcile: Reconcile;
+  /** How long a handler may take before it is told to stop. `undefined`: as long as its term stands. */
+  readonly timeoutMs?: number | undefined;
+  /** Told of every handler before it is called; the answer is called when it has ended. */
+  began?(): () => void;
   /** Compares the gate. Once the term has ended it must answer false for ever, also when the shard is led again. */
   admits(): boolean;
   /** The object as the read cache has it. */
@@ -174,17 +179,28 @@ class TermWorkers implements Workers {
   }
 
   async #attempt(key: string, log: Log): Promise<Completion> {
-    const { resource, shard, epoch, signal, client, reconcile } = this.#options;
-    let synchronously = true;
-    try {
-      const context = { object: this.#options.objectOf(key), signal, shard, epoch, log, client };
-      const outcome = reconcile(requestOf(resource, key), context);
-      synchronously = false;
-      return judgeOutcome(await outcome);
-    } catch (error) {
-      const termEnded = signal.aborted || this.#stopped || !this.#options.admits();
-      return judgeFailure(error, { synchronously, termEnded, signal });
-    }
+    const { clock, resource, shard, epoch, signal, client, reconcile, timeoutMs } = this.#options;
+    const ended = this.#options.began?.();
+    const attempt = new Attempt({
+      clock,
+      reconcile,
+      request: requestOf(resource, key),
+      context: { object: this.#options.objectOf(key), signal, shard, epoch, log, client },
+      timeoutMs,
+      hasTermEnded: () => this.#stopped || !this.#options.admits(),
+      strayedLate: (error) => this.#strayedLate(key, error, log),
+    });
+    const completion = await attempt.run();
+    ended?.();
+    return completion;
+  }
+
+  /** The run was judged without it, so the key is looked at again. */
+  #strayedLate(key: string, error: unknown, log: Log): void {
+    const { queue, metrics } = this.#options;
+    metrics.panickedLate();
+    queue.addRateLimited(key);
+    log.error(fieldsOf(error), "a handler that had ended threw where nobody waits; its key is tried again");
   }
 
   /** The one place where the end of a run has consequences. */
@@ -208,12 +224,20 @@ class TermWorkers implements Workers {
           "reconcile failed and will be tried again",
         );
         return;
+      case "timed-out":
+        queue.addRateLimited(key);
+        metrics.timedOut();
+        log.error(
+          { ...fieldsOf(completion.error), code: completion.error.code, failures: queue.failures(key) },
+          "reconcile took longer than its time-out and will be tried again",
+        );
+        return;
       case "panicked":
         queue.addRateLimited(key);
         metrics.panicked();
         log.error(
           { ...fieldsOf(completion.error), failures: queue.failures(key) },
-          "the handler threw what is no Error, or threw before it returned a promise; it will be tried again",
+          "the handler threw what is no Error, before it returned a promise, or where nobody waits; it will be tried again",
         );
         return;
       case "terminal":

@@ -30,6 +30,8 @@ export type ErrorCode =
   | "api-server-restored"
   /** A write was refused because the term it belongs to has ended, or its gate has closed. */
   | "gate-closed"
+  /** A handler took longer than `reconcileTimeout`; its key is tried again, with back-off. */
+  | "reconcile-timeout"
   /** The Lease of the whole process was lost; the work under it has ended. */
   | "leadership-lost"
   /** The operation was abandoned because its signal was aborted. */

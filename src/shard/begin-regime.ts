@@ -9,6 +9,7 @@ import { systemClock } from "../runtime/clock.ts";
 import { ElectorateError } from "../runtime/errors.ts";
 import { GateClock } from "../runtime/gate-clock.ts";
 import type { Scope } from "../runtime/scope.ts";
+import { containStrayErrors } from "../runtime/stray-errors.ts";
 import { noWatchdog, startWatchdog, type Watchdog } from "../runtime/watchdog.ts";
 import { JointLife } from "./joint-life.ts";
 import { OneLeader } from "./one-leader.ts";
@@ -28,15 +29,16 @@ export interface BeginRegimeOptions extends Omit<TenureOptions, "shards" | "life
 /** Elected or not, as the settings say. From here on shards may be taken, each as soon as its source is warm; `scope` ends what is started. */
 export async function beginRegime(options: BeginRegimeOptions, scope: Scope): Promise<Regime> {
   const { sets, parts } = options;
+  scope.defer(containStrayErrors());
   const leaderShards = parts.leaderShards(options.coordinator);
   const shards = [...sets.flatMap((set) => set.shards), ...leaderShards];
   parts.requireShards(shards.map(({ id }) => id));
   const regime = await choose(options, shards, scope);
   regime.start();
   for (const set of sets) {
-    scope.run((ended) => set.run(ended));
+    scope.run((ended) => set.run(ended, (error) => parts.failed(error)));
     scope.run(async () => {
-      await set.source.whenSynced();
+      await set.whenSynced();
       regime.prepare(set.resource, set.keyMap);
     });
   }

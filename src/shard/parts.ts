@@ -54,7 +54,7 @@ export class Parts {
     return this.#failure.signal;
   }
 
-  /** A part failed: the replica ends in order. */
+  /** A part, or a source of events, failed: the replica ends in order. */
   failed(error: unknown): void {
     this.#failure.abort(error);
   }

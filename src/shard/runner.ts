@@ -5,6 +5,7 @@ import type { ApiResource, KubeApi } from "../kube/api.ts";
 import { resourceName } from "../kube/api.ts";
 import type { Shard } from "../lease/names.ts";
 import type { ShardQueues } from "../queue/driver.ts";
+import type { RateLimiter } from "../queue/rate-limiter.ts";
 import type { QueueStatistics, WorkQueue } from "../queue/work-queue.ts";
 import type { Reconcile } from "../reconcile/contract.ts";
 import { createGuardedClient } from "../reconcile/guarded-client.ts";
@@ -27,6 +28,10 @@ export interface RunnerContext {
   readonly resource: ApiResource;
   readonly reconcile: Reconcile;
   readonly workers: number;
+  /** Of a handler. `undefined`: there is none. */
+  readonly reconcileTimeoutMs?: number | undefined;
+  /** Of failed keys. `undefined`: the default. */
+  readonly rateLimiter?: RateLimiter | undefined;
   readonly drainTimeoutMs: number;
   readonly quiesceMs: number;
   readonly api: KubeApi;
@@ -192,13 +197,13 @@ export class ShardRunner implements ShardLife {
   }
 
   #start(term: Term): void {
-    const { clock, telemetry, source, metrics, resource, workers, queues } = this.#context;
+    const { clock, telemetry, source, metrics, resource, workers, queues, rateLimiter } = this.#context;
     const { id, leaseName, bucket } = this.shard;
     const refill = (): void => {
       for (const key of source.keysOf(bucket)) queue.add(key, "resync");
     };
     const admits = (): boolean => term.gate.admits();
-    const queue = queues.open({ shard: id, leaseName, epoch: term.epoch, workers, admits, refill });
+    const queue = queues.open({ shard: id, leaseName, epoch: term.epoch, workers, rateLimiter, admits, refill });
     const run = runWorkers({
       clock,
       log: telemetry.log,
@@ -211,7 +216,9 @@ export class ShardRunner implements ShardLife {
       signal: term.signal,
       client: this.#clientOf(term),
       keysInWork: this.#keysInWork,
-      reconcile: this.#counted(term),
+      reconcile: this.#context.reconcile,
+      timeoutMs: this.#context.reconcileTimeoutMs,
+      began: () => this.#noteBegin(term),
       admits,
       // A worker that was refused has ended for good: the term must not go on without it.
       refused: () => this.#owner.look(),
@@ -239,21 +246,11 @@ export class ShardRunner implements ShardLife {
     });
   }
 
-  /** The handler, with the watchdog armed exactly while it runs. */
-  #counted(term: Term): Reconcile {
-    const { reconcile } = this.#context;
-    const end = (): void => this.#noteEnd(term);
-    // Not an async function: a handler that throws before it returns a promise must be seen to do so.
-    return (request, context) => {
-      this.#running += 1;
-      if (this.#running === 1) this.#guard();
-      try {
-        return Promise.resolve(reconcile(request, context)).finally(end);
-      } catch (error) {
-        end();
-        throw error;
-      }
-    };
+  /** The watchdog is armed exactly while a handler runs; the answer says that it has ended. */
+  #noteBegin(term: Term): () => void {
+    this.#running += 1;
+    if (this.#running === 1) this.#guard();
+    return () => this.#noteEnd(term);
   }
 
   #noteEnd(term: Term): void {

@@ -90,6 +90,11 @@ const RECONCILE: readonly MetricDeclaration[] = [
     "Total number of handler calls that broke the contract per controller",
   ),
   counter(
+    "controller_runtime_reconcile_timeouts_total",
+    ["controller"],
+    "Total number of reconciliations that took longer than the time-out per controller",
+  ),
+  counter(
     "controller_runtime_terminal_reconcile_errors_total",
     ["controller"],
     "Total number of terminal reconciliation errors per controller",
@@ -173,6 +178,11 @@ const OURS: readonly MetricDeclaration[] = [
   ),
   histogram("electorate_renewal_duration_seconds", ["role"], REQUEST_SECONDS, "Round trip of an acknowledged renewal"),
   counter("electorate_watch_restarts_total", ["resource", "reason"], "Watches that had to be started again"),
+  counter(
+    "electorate_map_failures_total",
+    ["resource", "watched"],
+    "Events of a watched resource that were lost because its map function failed",
+  ),
   gauge("electorate_source_objects", ["resource"], "Objects in the read cache"),
   gauge("electorate_source_synced", ["resource"], "1 once the first list of the resource is complete"),
   counter("electorate_fences_total", ["result"], "Fences that were sent to members that did not renew in time"),

@@ -104,6 +104,31 @@ describe("the service account", () => {
       },
     ],
     [
+      "for the children of a resource, and for what is watched for it",
+      {
+        resources: [
+          {
+            resource: "configmaps",
+            namespaces: ["away"],
+            owns: ["deployments.apps", { resource: "services", verbs: ["create"] }],
+            watches: [
+              { resource: "nodes", map: "./handlers.js#ofNode" },
+              { resource: "pods", namespaces: ["home"], map: "./handlers.js#ofPod", verbs: ["patch"] },
+            ],
+          },
+        ],
+      },
+      {
+        home: [...COORDINATION, ...every("get list watch", "nodes"), ...every("get list watch patch", "pods")],
+        away: [
+          ...every("get list watch", "configmaps"),
+          ...every("get list watch", "deployments.apps"),
+          ...every("get list watch", "nodes"),
+          ...every("get list watch create", "services"),
+        ],
+      },
+    ],
+    [
       "where the Leases are elsewhere, with proof of death and rules of its own",
       {
         lease: { namespace: "away", proofOfDeath: true },

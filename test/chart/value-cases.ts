@@ -29,7 +29,14 @@ export const VALUE_CASES: Readonly<Record<string, ValueCase>> = {
   coordinator: name,
   resources: {
     wrong: [{ resource: "ConfigMaps" }],
-    right: [{ resource: "configmaps", handler: "/app/handlers.js#reconcile" }],
+    right: [
+      {
+        resource: "configmaps",
+        handler: "/app/handlers.js#reconcile",
+        owns: ["secrets", { resource: "pods" }],
+        watches: [{ resource: "nodes", map: "/app/handlers.js#ofNode" }],
+      },
+    ],
   },
   handlers: text,
   modules: { wrong: { "a.ts": 1 }, right: { "a.ts": "export {};" } },

@@ -215,6 +215,22 @@ describe("Kooper's controller", () => {
     expect(replica.news()).toEqual(["a", "b"]);
   });
 
+  it("an event of a child, or of what is mapped, is not taken for one of its object", async () => {
+    const world = worldOf("a", "b");
+    const map = () => ["default/b"];
+    const retriever = { resource: "configmaps", owns: ["secrets"], watches: [{ resource: "pods", map }] };
+    const replica = new Replica(world, { retriever });
+    await world.clock.advance(100);
+    replica.news();
+    const owner = { apiVersion: "v1", kind: "ConfigMap", name: "a", uid: "1", controller: true };
+    world.put("secrets", { metadata: { name: "child", ownerReferences: [owner] } });
+    await world.clock.advance(100);
+    expect(replica.news()).toEqual(["a"]);
+    world.put("pods", { metadata: { name: "any" } });
+    await world.clock.advance(100);
+    expect(replica.news()).toEqual(["b"]);
+  });
+
   it("resyncInterval 0 handles everything all the time, or never ends", async () => {
     const world = worldOf("a");
     const replica = new Replica(world, { resyncInterval: 0 });

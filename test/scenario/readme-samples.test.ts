@@ -121,6 +121,21 @@ describe("a sample of the README", () => {
     expect(await sample.exited).toBe(0);
   });
 
+  it("a secret that is deleted is not made again for the object that owns it", async () => {
+    const server = await startApiServer();
+    undo.push(() => server.close());
+    const namespace = `${server.url}/api/v1/namespaces/default`;
+    const cart = { metadata: { name: "cart", labels: { app: "shop" } } };
+    await fetch(`${namespace}/configmaps`, { method: "POST", headers: JSON_BODY, body: JSON.stringify(cart) });
+    const sample = startSample("owns: [", server);
+    const made = () => sample.output().split("made a secret for cart").length - 1;
+    await until("a secret", START_BOUND_MS, () => made() === 1, sample.output);
+    expect((await fetch(`${namespace}/secrets/cart`, { method: "DELETE" })).status).toBe(200);
+    await until("another secret", START_BOUND_MS, () => made() === 2, sample.output);
+    sample.process.kill("SIGTERM");
+    expect(await sample.exited).toBe(0);
+  });
+
   it("the worked example of parts serves nothing, reports nothing, or writes no status", async () => {
     const server = await startApiServer();
     undo.push(() => server.close());

@@ -53,7 +53,7 @@ export function npmScriptsOf(markdown: string): readonly Mention[] {
 export function filesOf(markdown: string): readonly Mention[] {
   const prose = markdown.replace(FENCE, (fence) => fence.replace(/[^\n]/g, " "));
   const links = mentions(prose, /\]\(\.?\/?((?![a-z]+:|#|\/)[^)\s#]+)(?:#[^)\s]*)?\)/g);
-  const named = mentions(prose, /`((?:src|test|bench|charts)\/[\w./-]*\w)/g);
+  const named = mentions(prose, /`((?:src|test|bench|charts|examples)\/[\w./-]*\w)/g);
   return [...links, ...named];
 }
 

@@ -17,8 +17,17 @@
 {{- end }}
 {{- $resources := list -}}
 {{- range $values.resources }}
+{{- $given := . }}
 {{- $resource := dict "buckets" 1 "workers" 1 "metadataOnly" false "handler" "./handlers.js#reconcile" }}
-{{- $resources = append $resources (mergeOverwrite $resource (omit . "verbs")) }}
+{{- $resource = mergeOverwrite $resource (omit . "verbs" "owns" "watches") }}
+{{- range $related := list "owns" "watches" }}
+{{- $entries := list }}
+{{- range get $given $related | default list }}
+{{- if kindIs "string" . }}{{ $entries = append $entries . }}{{ else }}{{ $entries = append $entries (omit . "verbs") }}{{ end }}
+{{- end }}
+{{- if $entries }}{{ $_ := set $resource $related $entries }}{{ end }}
+{{- end }}
+{{- $resources = append $resources $resource }}
 {{- end }}
 {{- $_ := set $configuration "resources" $resources }}
 {{- toYaml $configuration }}
@@ -63,10 +72,15 @@
 {{- fail "resources is empty: name at least one kind, such as --set 'resources[0].resource=configmaps'" }}
 {{- end }}
 {{- range $index, $resource := $values.resources }}
-{{- $handler := $resource.handler | default "./handlers.js#reconcile" }}
-{{- $file := regexReplaceAll "#.*$" $handler "" | trimPrefix "./" }}
+{{- $references := dict "handler" ($resource.handler | default "./handlers.js#reconcile") }}
+{{- range $at, $watched := $resource.watches }}
+{{- $_ := set $references (printf "watches[%d].map" $at) $watched.map }}
+{{- end }}
+{{- range $key, $reference := $references }}
+{{- $file := regexReplaceAll "#.*$" $reference "" | trimPrefix "./" }}
 {{- if not (or (hasPrefix "/" $file) $values.existingModules (and $values.handlers (eq $file "handlers.js")) (hasKey $values.modules $file)) }}
-{{- fail (printf "resources[%d].handler names %s, which is nowhere: give it with --set-file %s, name existingModules, or give the absolute path of a module in your image" $index $file (ternary "handlers=handlers.js" (printf "'modules.%s=%s'" (replace "." "\\." $file) $file) (eq $file "handlers.js"))) }}
+{{- fail (printf "resources[%d].%s names %s, which is nowhere: give it with --set-file %s, name existingModules, or give the absolute path of a module in your image" $index $key $file (ternary "handlers=handlers.js" (printf "'modules.%s=%s'" (replace "." "\\." $file) $file) (eq $file "handlers.js"))) }}
+{{- end }}
 {{- end }}
 {{- end }}
 {{- end }}

@@ -1,9 +1,23 @@
 {{- /*
-The watched kinds as rules, by where they are needed: a JSON map of namespace to rules, with "*" for every namespace.
+The watched kinds as rules, by where they are needed: a JSON map of namespace to rules, with "*" for every namespace. Children are
+watched where their owners are.
 */}}
 {{- define "electorate.kinds" -}}
-{{- $places := dict -}}
+{{- $kinds := list -}}
 {{- range .Values.resources }}
+{{- $owner := . }}
+{{- $kinds = append $kinds . }}
+{{- range .owns }}
+{{- $owned := . }}
+{{- if kindIs "string" . }}{{ $owned = dict "resource" . }}{{ end }}
+{{- $kinds = append $kinds (merge (dict "namespaces" $owner.namespaces) $owned) }}
+{{- end }}
+{{- range .watches }}
+{{- $kinds = append $kinds . }}
+{{- end }}
+{{- end }}
+{{- $places := dict -}}
+{{- range $kinds }}
 {{- $name := include "electorate.resourceName" .resource }}
 {{- $plural := regexFind "^[^.]+" $name }}
 {{- $group := trimPrefix "." (trimPrefix $plural $name) }}

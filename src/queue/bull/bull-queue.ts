@@ -1,11 +1,10 @@
 import type { Clock, Timer } from "../../runtime/clock.ts";
 import { sleep } from "../../runtime/clock.ts";
 import { ElectorateError } from "../../runtime/errors.ts";
-import { BackOff, DEFAULT_BACK_OFF } from "../back-off.ts";
 import type { QueueTerm } from "../driver.ts";
 import { LinkedList } from "../linked-list.ts";
 import type { QueueMetrics } from "../metrics.ts";
-import { DEFAULT_TOKEN_BUCKET, TokenBucket } from "../token-bucket.ts";
+import { DEFAULT_RATE_LIMITER, Retries } from "../rate-limiter.ts";
 import type { Priority, QueueStatistics, WorkQueue } from "../work-queue.ts";
 import { answered } from "./deadline.ts";
 import { Ended } from "./ended.ts";
@@ -59,8 +58,7 @@ const RETRY_MS = 500;
  */
 export class BullQueue implements WorkQueue {
   readonly #options: BullQueueOptions;
-  readonly #backOff = new BackOff(DEFAULT_BACK_OFF);
-  readonly #tokenBucket: TokenBucket;
+  readonly #retries: Retries;
   readonly #outbox = new Outbox();
   readonly #inWork = new Map<string, InWork>();
   readonly #takers = new LinkedList<Taker>();
@@ -80,7 +78,7 @@ export class BullQueue implements WorkQueue {
 
   constructor(options: BullQueueOptions) {
     this.#options = options;
-    this.#tokenBucket = new TokenBucket(DEFAULT_TOKEN_BUCKET, options.clock.monotonicMs());
+    this.#retries = new Retries(options.term.rateLimiter ?? DEFAULT_RATE_LIMITER, options.clock.monotonicMs());
     this.#ended = new Ended(options.clock, () => this.#sendEnded());
     void this.#live();
   }
@@ -117,19 +115,19 @@ export class BullQueue implements WorkQueue {
 
   addRateLimited(key: string): void {
     this.#options.metrics.retried();
-    const delayMs = Math.max(this.#backOff.next(key), this.#tokenBucket.take(this.#options.clock.monotonicMs()));
-    this.#send({ name: "failures", key, failures: this.#backOff.failures(key) });
+    const delayMs = this.#retries.next(key, this.#options.clock.monotonicMs());
+    this.#send({ name: "failures", key, failures: this.#retries.failures(key) });
     this.#delay(key, delayMs, "fresh", true);
   }
 
   forget(key: string): void {
-    if (this.#backOff.failures(key) === 0) return;
-    this.#backOff.forget(key);
+    if (this.#retries.failures(key) === 0) return;
+    this.#retries.forget(key);
     this.#send({ name: "failures", key, failures: 0 });
   }
 
   failures(key: string): number {
-    return this.#backOff.failures(key);
+    return this.#retries.failures(key);
   }
 
   take(): Promise<string | undefined> {
@@ -229,6 +227,7 @@ export class BullQueue implements WorkQueue {
         await sleep(clock, RETRY_MS, signal).catch(() => {});
       }
     } while (!signal.aborted);
+    this.#outbox.abandon();
     onEnd();
   }
 
@@ -238,7 +237,7 @@ export class BullQueue implements WorkQueue {
     const held = [...this.#inWork].map(([key, { token }]) => [key, token] as const);
     const answer = this.#believe(await state.register(held));
     await answered(clock, engine.listen());
-    this.#backOff.restore(await state.failures());
+    this.#retries.restore(await state.failures());
     await this.#ask(answer.tokens);
     if (this.#closing.signal.aborted) return;
     this.#joined = true;

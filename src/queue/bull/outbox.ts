@@ -55,6 +55,13 @@ export class Outbox {
     }
   }
 
+  /** Drops everything. Whoever waits for something to be performed waits no longer. */
+  abandon(): void {
+    for (const { performed } of this.#pending.values()) performed?.();
+    this.#pending.clear();
+    this.#adds = 0;
+  }
+
   #pushAdd(operation: Operation & { readonly name: "add" }): void {
     const id = `add ${operation.key}`;
     const known = this.#pending.get(id)?.operation;

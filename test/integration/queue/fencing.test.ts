@@ -171,4 +171,15 @@ describe("whoever led before changes nothing in Redis", () => {
     expect([await next.take(), await next.take()].toSorted(byText)).toEqual(["default/other", "default/stuck"]);
     stuck.done("default/stuck");
   });
+
+  it("a key that was put back as its term ended occupies a worker of the next term for ever", async () => {
+    const ending = first.open("1");
+    ending.add("default/a");
+    expect(await ending.take()).toBe("default/a");
+    ending.putBack("default/a");
+    ending.close();
+    const next = first.open("2");
+    expect(await Promise.race([next.take(), delay(BOUND_MS, NOTHING)])).toBe("default/a");
+    next.done("default/a");
+  });
 });

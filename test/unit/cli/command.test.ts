@@ -217,7 +217,7 @@ describe("electorate config", () => {
     expect(JSON.parse(schema.stdout)).toMatchObject({ type: "object", required: ["coordinator", "resources"] });
     await writeFile(
       join(folder, "handlers.js"),
-      "export const reconcileConfigMap = async () => {}; setInterval(() => {}, 1000);",
+      "export const reconcileConfigMap = async () => {}; export const configMapsOfSecret = () => []; setInterval(() => {}, 1000);",
     );
     await writeFile(join(folder, "right.yaml"), example.stdout);
     const check = await electorate(["config", "check", "--config", "right.yaml"]);

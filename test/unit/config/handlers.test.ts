@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { loadHandlers } from "../../../src/config/handlers.ts";
+import { loadFunctions, loadHandlers } from "../../../src/config/handlers.ts";
 
 let folder = "";
 beforeAll(async () => {
@@ -29,7 +29,7 @@ const reference = (file: string, exportName: string) => ({
 
 describe("handlers", () => {
   it("are loaded from ESM, TypeScript and CommonJS, in the order asked for", async () => {
-    const handlers = await loadHandlers([
+    const handlers = await loadFunctions([
       reference("good.mjs", "reconcilePod"),
       reference("good.mjs", "default"),
       reference("good.ts", "reconcile"),
@@ -58,14 +58,28 @@ describe("handlers", () => {
     ["throws.mjs", "reconcile", /cannot be loaded: TypeError: no database$/],
     ["needs.mjs", "reconcile", /cannot be loaded.*missing\.mjs/],
   ])("%s#%s that cannot be had says why, with its place in the YAML", async (file, exportName, says) => {
-    const failure = loadHandlers([reference(file, exportName)]);
+    const failure = loadFunctions([reference(file, exportName)]);
     await expect(failure).rejects.toMatchObject({ code: "invalid-configuration" });
     await expect(failure).rejects.toThrow(says);
     await expect(failure).rejects.toThrow(/^e\.yaml:7:9 resources\[0\]\.handler: /);
   });
 
+  it("and map functions are mixed up between resources", async () => {
+    const mapped = { map: reference("good.ts", "reconcile") };
+    const loaded = await loadHandlers([
+      { handler: reference("good.mjs", "reconcilePod"), watches: [] },
+      { handler: reference("common.cjs", "reconcile"), watches: [mapped, mapped] as never },
+      { handler: reference("good.mjs", "default"), watches: [] },
+    ]);
+    expect(loaded.map(({ reconcile, maps }) => [reconcile.name, maps.map(({ name }) => name)])).toEqual([
+      ["reconcilePod", []],
+      ["", ["reconcile", "reconcile"]],
+      [expect.stringContaining("default"), []],
+    ]);
+  });
+
   it("that cannot be had are listed together", async () => {
-    const failure = loadHandlers([
+    const failure = loadFunctions([
       reference("absent.mjs", "a"),
       reference("good.mjs", "default"),
       reference("empty.mjs", "b"),

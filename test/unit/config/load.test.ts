@@ -1,6 +1,5 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { coordinatorOptions } from "../../../src/config/coordinator-options.ts";
 import { EXAMPLE_CONFIGURATION } from "../../../src/config/example.ts";
 import { type Configuration, loadConfiguration } from "../../../src/config/load.ts";
 import { configurationJsonSchema, KNOWN_KEYS } from "../../../src/config/schema.ts";
@@ -38,6 +37,10 @@ const RIGHT = [
   "    metadataOnly: true",
   "    buckets: 8",
   "    workers: 4",
+  "    updates: [generation]",
+  "    owns: [deployments.apps]",
+  "    watches: [{ resource: secrets, map: ./handlers.ts#ofSecret }]",
+  "    reconcileTimeout: 30s",
   "    handler: ./handlers.ts#reconcileConfigMap",
 ];
 
@@ -135,6 +138,10 @@ const WRONG: readonly (readonly [key: string, value: string, path: string, says:
   ["workers", "0", `${R}.workers`, /from 1 to 1000, but is 0/],
   ["workers", "1001", `${R}.workers`, /1001/],
   ["workers", "many", `${R}.workers`, /"many"/],
+  ["updates", "[spec]", `${R}.updates[0]`, /"generation", "labels" or "annotations".*"spec"/],
+  ["owns", "deployments.apps", `${R}.owns`, /a list of resources such as \[deployments.apps\]/],
+  ["watches", "[{ resource: secrets }]", `${R}.watches[0].map`, /is required: give a module and its export/],
+  ["reconcileTimeout", "30", `${R}.reconcileTimeout`, /30s for seconds/],
   ["handler", "./handlers.ts", `${R}.handler`, /names no export/],
   ["handler", '"#reconcile"', `${R}.handler`, /names no module/],
   ["handler", "./handlers#reconcile", `${R}.handler`, /no .js, .mjs/],
@@ -155,8 +162,8 @@ describe("every field of the YAML, wrong in turn, is named with its line", () =>
   it("covers every key that there is", () => {
     const tried = new Set(WRONG.map(([key]) => key));
     const parents = new Set(["lease", "http", "queue", "resources"]);
-    // Those of the queue have a test of their own.
-    const places = [...KNOWN_KEYS].filter(([place]) => !place.startsWith("queue"));
+    // Those of the queue, and of owned and watched kinds, have tests of their own.
+    const places = [...KNOWN_KEYS].filter(([place]) => !/^(?:queue|resources\[\]\.)/.test(place));
     const keys = places.flatMap(([, names]) => names).filter((key) => !parents.has(key));
     expect(keys.filter((key) => !tried.has(key))).toEqual([]);
   });
@@ -324,8 +331,12 @@ describe("a right configuration", () => {
           labelSelector: undefined,
           fieldSelector: undefined,
           metadataOnly: false,
+          updates: undefined,
           buckets: 1,
           workers: 1,
+          owns: [],
+          watches: [],
+          reconcileTimeoutMs: undefined,
           handler: {
             file: "/etc/h.mjs",
             exportName: "default",
@@ -355,31 +366,6 @@ describe("a right configuration", () => {
       httpAddress: undefined,
       resources: [{ resource: "widgets.example.com/v1", handler: { file: "/opt/h.js", exportName: "a" } }],
     });
-  });
-
-  it("becomes the options of a coordinator, keys that were left out staying out", () => {
-    const handler = async (): Promise<void> => {};
-    const configuration = loadConfiguration(
-      "coordinator: shop\nhttp: {address: none}\nresources:\n  - { resource: pods, handler: h.js#a }\n",
-      "e.yaml",
-    );
-    expect(coordinatorOptions(configuration, [handler])).toStrictEqual({
-      coordinator: "shop",
-      lease: configuration.lease,
-      drainTimeoutMs: 20_000,
-      shutdownTimeoutMs: 25_000,
-      onOverrun: "exit",
-      leaderElection: "shards",
-      rolloutWindowMs: 600_000,
-      weight: 1,
-      resources: [{ resource: "pods", metadataOnly: false, buckets: 1, workers: 1, reconcile: handler }],
-    });
-    const said = loadConfiguration(
-      "coordinator: shop\nweight: 3\nzone: eu-1a\nversion: v2\nresources:\n  - { resource: pods, handler: h.js#a }\n",
-      "e.yaml",
-    );
-    expect(coordinatorOptions(said, [handler])).toMatchObject({ weight: 3, zone: "eu-1a", version: "v2" });
-    expect(() => coordinatorOptions(configuration, [])).toThrow(/no handler for resource "pods"/);
   });
 
   it("has a JSON Schema that names every key", () => {

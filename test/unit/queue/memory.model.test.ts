@@ -43,8 +43,13 @@ class Pair {
     clock: this.clock,
     meter: silentTelemetry.meter,
     name: "model",
-    backOff: { baseMs: BASE_MS, maxMs: MAX_MS },
-    tokenBucket: { perSecond: 1000 / TOKEN_MS, burst: BURST },
+    rateLimiter: {
+      kind: "max-of",
+      limiters: [
+        { kind: "item-exponential-failure", baseDelayMs: BASE_MS, maxDelayMs: MAX_MS },
+        { kind: "bucket", perSecond: 1000 / TOKEN_MS, burst: BURST },
+      ],
+    },
   });
   readonly naive = new NaiveQueue(this.clock.monotonicMs());
   readonly handedOut: string[] = [];

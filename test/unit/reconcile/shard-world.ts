@@ -49,7 +49,7 @@ export class Shard {
   readonly lines: LogLine[] = [];
   #epoch = 100;
 
-  begin(reconcile: Reconcile, workers = 1) {
+  begin(reconcile: Reconcile, workers = 1, timeoutMs?: number) {
     const epoch = String(this.#epoch++);
     const queue = createMemoryQueue({ clock: this.clock, meter: this.meter, name: "configmaps-00" });
     const gate = { open: true, refusals: 0 };
@@ -67,6 +67,7 @@ export class Shard {
       client,
       keysInWork: this.keysInWork,
       reconcile,
+      timeoutMs,
       admits: () => gate.open,
       objectOf: (key) => (key.endsWith("deleted") ? undefined : object(key, "7")),
       refused: () => void gate.refusals++,
