@@ -122,7 +122,10 @@ describe("PARITY.md", () => {
     const folder = "test/integration/parity";
     const cases = readdirSync(join(root, folder)).flatMap((name) => {
       const file = `${folder}/${name}`;
-      return [...textOf(file).matchAll(/title:\s*"([^"]+)"/g)].map(([, title = ""]) => ({ file, title }));
+      return [...textOf(file).matchAll(/(?:\btitle:|\b(?:test|it)\()\s*"([^"]+)"/g)].map(([, title = ""]) => ({
+        file,
+        title,
+      }));
     });
     expect(cases.length).toBeGreaterThan(0);
     const isNamed = (known: { file: string; title: string }): boolean =>

@@ -91,6 +91,30 @@ describe("static mode", () => {
     `);
   });
 
+  it("shards that stand by member Leases are not taken from a dead member, or their Leases are made for them", async () => {
+    await tell(`
+      make shop-configmaps-00
+      make shop-configmaps-01
+      join r1 static per-member
+      advance 16s
+      expect load r1 2
+      expect mark shop-configmaps-00 per-member
+      join r2 static per-member
+      advance 60s
+      expect load r2 1
+      crash r1
+      advance 20s
+      expect load r2 2
+      delete shop-configmaps-00
+      advance 60s
+      expect configmaps-00 nobody
+      expect holder shop-configmaps-00 missing
+      make shop-configmaps-00
+      advance 16s
+      expect configmaps-00 r2
+    `);
+  });
+
   it("a hundred missing Leases are asked for all at once, in front of renewals", async () => {
     const scenario = await tell(`
       make shop-configmaps-00

@@ -69,12 +69,12 @@ class Contention {
   /** Leads for a moment; then the leader, or now and then the other, goes and comes back. */
   async turn(): Promise<void> {
     const leader = await this.#leads(() => true);
-    await delay(this.#random.between(200, 1_500));
+    await delay(this.#random.between(100, 800));
     const other = leader === "ours" ? "client-go" : "ours";
     const side = this.#random.chance(0.85) ? leader : other;
     const gone = this.#running.get(side)!;
     this.#asked.add(gone.name);
-    if (this.#random.chance(0.5)) gone.stop();
+    if (this.#random.chance(0.6)) gone.stop();
     else gone.kill();
     await until(`${gone.name} to end`, TAKEOVER_BOUND_MS, () => gone.exit);
     // It comes back when the other one leads, or at any time before that, and then they race.
@@ -128,13 +128,14 @@ function figures(contention: Contention): string {
   const count = (from: Side, to: Side): number =>
     gaps.filter((gap) => sideOf(gap.from) === from && sideOf(gap.to) === to).length;
   const ofSide = (side: Side): number => terms.filter(({ replica }) => sideOf(replica) === side).length;
-  const overlaps = gaps.filter(({ gapMs }) => gapMs < 0).map(({ gapMs }) => -gapMs);
-  const longest =
-    overlaps.length === 0 ? "none" : `${overlaps.length}, the longest ${Math.max(...overlaps).toFixed(1)} ms`;
+  const overlaps = sharedOwnership(terms);
+  const own = overlaps.filter((pair) => contention.isClientGosOwn(pair));
+  const lengthsMs = gaps.map(({ gapMs }) => gapMs);
   return (
     `seed ${SEED}, ${FOR_MS / 1_000} s on one Lease: ${ofSide("client-go")} terms of client-go, ${ofSide("ours")} of ours; ` +
     `ours took over from client-go ${count("client-go", "ours")} times, client-go from ours ${count("ours", "client-go")}; ` +
-    `overlaps on client-go's own release: ${longest}; longest without a leader ${Math.max(...gaps.map(({ gapMs }) => gapMs)).toFixed(0)} ms`
+    `overlaps: ${overlaps.length}, on client-go's own release ${own.length}, the longest ${Math.max(0, ...lengthsMs.map((ms) => -ms)).toFixed(1)} ms; ` +
+    `longest without a leader ${Math.max(...lengthsMs).toFixed(0)} ms`
   );
 }
 

@@ -84,7 +84,9 @@ async function eventsIn({ plane, namespace }: ParityWorld): Promise<string[]> {
   const { items } = eventsSchema.parse(
     JSON.parse(await plane.must("GET", `/apis/events.k8s.io/v1/namespaces/${namespace}/events`)),
   );
-  return items.map(({ reason, note, regarding }) => `${regarding.name}: ${reason}: ${note}`);
+  return items
+    .filter(({ regarding }) => regarding.name === LEASE)
+    .map(({ reason, note, regarding }) => `${regarding.name}: ${reason}: ${note}`);
 }
 
 async function changeLeader(world: ParityWorld): Promise<void> {
