@@ -91,7 +91,7 @@ interface WatchedObjects {
 
 /**
  * A kind of children: an event of one enqueues the key of the owner that its controller reference names, and when that changes, the keys of
- * both. Children are watched in the namespaces of their owners.
+ * both. Children are watched in the namespaces of their owners; a `transform` must keep their `ownerReferences`.
  */
 export type OwnedResource = WatchedObjects;
 

@@ -187,16 +187,38 @@ function problemsOf(resource: ResourceOptions, path: string): Problem[] {
     problems.push({ path: `${path}.reconcileTimeout`, message });
   }
   if (rateLimiter !== undefined) problems.push(...rateLimiterProblems(rateLimiter, `${path}.rateLimiter`));
-  resource.sources?.forEach((source, index) => {
-    if (typeof source?.[Symbol.asyncIterator] === "function") return;
-    problems.push({ path: `${path}.sources[${index}]`, message: `must be an async iterable, but is ${typeof source}` });
-  });
-  resource.watches?.forEach(({ map }, index) => {
-    if (typeof map === "function") return;
-    problems.push({ path: `${path}.watches[${index}].map`, message: `must be a function, but is ${typeof map}` });
-  });
+  problems.push(...relatedProblems(resource, path));
   if (typeof reconcile !== "function") {
     problems.push({ path: `${path}.reconcile`, message: `must be a function, but is ${typeof reconcile}` });
   }
   return problems;
+}
+
+/** Types do not hold at run time: a configuration in code may be JavaScript. */
+function relatedProblems({ updates, owns = [], watches = [], sources = [] }: ResourceOptions, path: string): Problem[] {
+  const wrong = (place: string, wanted: string, value: unknown): Problem[] => [
+    {
+      path: `${path}.${place}`,
+      message: `must be ${wanted}, but is ${Array.isArray(value) ? "a list" : typeof value}`,
+    },
+  ];
+  const filter = (place: string, value: unknown): Problem[] =>
+    value === undefined || typeof value === "function"
+      ? []
+      : wrong(place, "a function such as generationChanged", value);
+  return [
+    ...filter("updates", updates),
+    ...owns.flatMap((owned, index) =>
+      typeof owned === "string" ? [] : filter(`owns[${index}].updates`, owned.updates),
+    ),
+    ...watches.flatMap((watched, index) => [
+      ...filter(`watches[${index}].updates`, watched.updates),
+      ...(typeof watched.map === "function" ? [] : wrong(`watches[${index}].map`, "a function", watched.map)),
+    ]),
+    ...sources.flatMap((source, index) =>
+      typeof source?.[Symbol.asyncIterator] === "function"
+        ? []
+        : wrong(`sources[${index}]`, "an async iterable", source),
+    ),
+  ];
 }

@@ -8,6 +8,33 @@ const options = {
 
 afterEach(() => vi.unstubAllEnvs());
 
+describe("a resource", () => {
+  it("that is told of events in a wrong way is taken, or its problems are told one after the other", () => {
+    const wrong = {
+      resource: "configmaps",
+      reconcile: async () => {},
+      updates: ["generation"],
+      owns: ["secrets", { resource: "pods", updates: true }],
+      watches: [{ resource: "nodes", map: "./handlers.ts#map", updates: "labels" }],
+      sources: [[]],
+      reconcileTimeoutMs: 0,
+      rateLimiter: { kind: "item-fixed", delayMs: 0 },
+    };
+    const places = [
+      "reconcileTimeout must be longer than 0",
+      "rateLimiter.delayMs must be a finite number of at least 1",
+      "updates must be a function such as generationChanged, but is a list",
+      "owns\\[1\\].updates must be a function such as generationChanged, but is boolean",
+      "watches\\[0\\].updates must be a function such as generationChanged, but is string",
+      "watches\\[0\\].map must be a function, but is string",
+      "sources\\[0\\] must be an async iterable, but is a list",
+    ];
+    expect(() => settingsOf({ ...options, resources: [wrong as never] })).toThrow(
+      new RegExp(places.map((place) => `resources\\[0\\]\\.${place}`).join("[^\\n]*\\n +")),
+    );
+  });
+});
+
 describe("what a replica knows of itself", () => {
   it("its environment goes before what its program says, or is not read at all", () => {
     vi.stubEnv("ELECTORATE_ZONE", "eu-1a");
