@@ -1,4 +1,4 @@
-import type { LeaseEvent } from "../lease/events.ts";
+import type { EventPlace, LeaseEvent } from "../lease/events.ts";
 import { liveIdentities, type Roster } from "../membership/roster.ts";
 import { type Clock, sleep } from "../runtime/clock.ts";
 import type { Telemetry } from "../runtime/telemetry.ts";
@@ -21,7 +21,7 @@ export interface OutageWatchOptions {
   readonly clock: Clock;
   readonly telemetry: Telemetry;
   /** Sends an Event. */
-  tell(event: LeaseEvent): void;
+  tell(event: LeaseEvent, at: EventPlace): void;
 }
 
 const LOOK_EVERY_MS = 1_000;
@@ -89,7 +89,7 @@ export class OutageWatch {
     const named = (ids: readonly string[]): Contender[] => ids.flatMap((id) => byId.get(id) ?? []);
     this.#say(named(found.lost), lengthMs, "lost");
     this.#say(named(found.regained), lengthMs, "regained");
-    for (const contender of named(found.tell)) this.#tell(contender, lengthMs(contender.shard.id));
+    this.#tell(named(found.tell).map((contender) => this.#eventOf(contender, lengthMs(contender.shard.id))));
   }
 
   /** One line for all shards of a resource, because they are often lost together. */
@@ -106,10 +106,23 @@ export class OutageWatch {
     }
   }
 
-  #tell({ shard, elector }: Contender, lengthMs: number): void {
+  /** Each at its Lease, and all of them in one at the Pod. */
+  #tell(events: readonly LeaseEvent[]): void {
+    const { tell } = this.#options;
+    const [first, ...others] = events;
+    if (first === undefined) return;
+    for (const event of events) tell(event, "lease");
+    const leases = events.slice(0, MOST_NAMED).map(({ lease }) => lease);
+    const more = events.length > leases.length ? ` and ${events.length - leases.length} more` : "";
+    const note = `${events.length} shards have been without a live owner for long: ${leases.join(", ")}${more}`;
+    const once = events.map((event) => event.once).join(" ");
+    tell(others.length === 0 ? first : { ...first, note, once }, "pod");
+  }
+
+  #eventOf({ shard, elector }: Contender, lengthMs: number): LeaseEvent {
     const version = versionOf(elector);
     const seconds = Math.round(lengthMs / 1000);
-    this.#options.tell({
+    return {
       lease: shard.leaseName,
       uid: version?.uid,
       reason: "ShardUnowned",
@@ -117,6 +130,6 @@ export class OutageWatch {
       note: `Shard ${shard.id} has been without a live owner for ${seconds} s: ${causeOf(version, this.#options.isStatic)}.`,
       // Whoever tells it, an outage ends with a write.
       once: version === undefined ? "missing" : `${version.uid}/${version.resourceVersion}`,
-    });
+    };
   }
 }

@@ -130,7 +130,7 @@ export class Tenure implements Regime {
       acknowledged,
       store: this.#store,
       gateClock: this.#gateClock,
-      tell: (event) => void events.tell(event),
+      tell: (event, at) => void events.tell(event, at),
     });
     this.#proofs = this.#watchPods(options);
   }

@@ -1,4 +1,4 @@
-import type { LeaseEvent } from "../lease/events.ts";
+import type { EventPlace, LeaseEvent } from "../lease/events.ts";
 import type { Shard } from "../lease/names.ts";
 import type { LeaseFeedEvent, LeaseStore } from "../lease/store.ts";
 import type { Clock } from "../runtime/clock.ts";
@@ -30,7 +30,7 @@ export interface UpkeepOptions {
   readonly telemetry: Telemetry;
   readonly trouble: TroubleLog;
   /** Sends an Event. */
-  tell(event: LeaseEvent): void;
+  tell(event: LeaseEvent, at?: EventPlace): void;
 }
 
 /** What a replica does for the whole fleet beside leading shards: it clears away Leases that nobody needs, and says what nobody owns or two are called. */

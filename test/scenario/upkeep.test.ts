@@ -44,12 +44,29 @@ describe("upkeep", () => {
     expect(told()).toEqual([]);
     await scenario.play("advance 90s");
     expect(told()).toEqual(["Shard configmaps-00 has been without a live owner for 30 s: its Lease is missing."]);
+    const atPods = ["r1", "r2"].flatMap((name) => scenario.replica(name).toldAtPod.map(({ note }) => note));
+    expect(atPods).toEqual(told());
     await scenario.play(`
       label shop-configmaps-00 shop
       advance 60s
       expect configmaps-00 somebody
     `);
     expect(told()).toHaveLength(1);
+  });
+
+  it("an outage of many shards is as many Events at the Pod of one replica", async () => {
+    const scenario = await tell(`
+      join r1
+      advance 20s
+      label shop-configmaps-00 somebody-else
+      label shop-configmaps-01 somebody-else
+      advance 120s
+    `);
+    const { told, toldAtPod } = scenario.replica("r1");
+    expect(told.map(({ lease }) => lease)).toEqual(["shop-configmaps-00", "shop-configmaps-01"]);
+    expect(toldAtPod.map(({ note }) => note)).toEqual([
+      "2 shards have been without a live owner for long: shop-configmaps-00, shop-configmaps-01",
+    ]);
   });
 
   it("a replica that is cut off takes all shards for unowned and tells so when it is back", async () => {

@@ -126,6 +126,8 @@ export class Replica {
   readonly desk: Desk;
   /** Events that it sent. */
   readonly told: LeaseEvent[] = [];
+  /** Those that are found at its Pod. */
+  readonly toldAtPod: LeaseEvent[] = [];
   readonly #upkeep: Upkeep;
   readonly #clock: MortalClock;
   readonly #warm = new Set<string>();
@@ -219,7 +221,10 @@ export class Replica {
       desk: this.desk,
       campaign: this.campaign,
       acknowledged,
-      tell: (event) => void this.told.push(event),
+      tell: (event, at) => {
+        if (at !== "pod") this.told.push(event);
+        else this.toldAtPod.push(event);
+      },
     });
     void this.desk.run(this.campaign, this.#ended.signal);
     void this.#upkeep.run(this.#ended.signal).catch(() => {});
