@@ -23,7 +23,7 @@ export default defineConfig({
       project("integration", 6, ["test/integration/**/*.test.ts"], 1),
       // Fleets of up to ten replicas with a thousand shards, for figures; `npm test` leaves them out.
       project("scale", 7, ["test/scale/**/*.test.ts"], 1),
-      // A real node with a kubelet, on which the image is built and the chart deployed; by `npm run test:cluster` too.
+      // A real node with a kubelet, on which the chart is deployed with the image that is built here.
       project("cluster", 8, ["test/cluster/**/*.test.ts"], 1),
     ],
     exclude: [...configDefaults.exclude],

@@ -49,9 +49,6 @@ export interface TenureOptions extends Omit<OpenLeaseStoreOptions, "retryPeriodM
   died(cause: string): void;
 }
 
-/** After the draining mark was seen to be everybody's knowledge, so long until the member Lease goes. */
-const SETTLE_MS = 250;
-
 /** The elected life of one replica, from its first list of Leases until none names it any more. */
 export class Tenure implements Regime {
   readonly #options: TenureOptions;
@@ -211,7 +208,7 @@ export class Tenure implements Regime {
     this.#campaign.leave();
     try {
       await this.#condition.until(() => this.#isDead || (this.#campaign.isQuiet && this.#isMarked()), patience);
-      if (!this.#isDead) await sleep(this.#options.clock, SETTLE_MS, patience);
+      if (!this.#isDead) await sleep(this.#options.clock, this.#settleMs, patience);
       await this.#condition.until(() => this.#isDead || this.#campaign.isQuiet, patience);
     } catch {
       return false;
@@ -257,6 +254,16 @@ export class Tenure implements Regime {
   #isMarked(): boolean {
     if (!this.#desk.isListed) return true;
     return this.#desk.own?.annotations[ANNOTATION_STATE] === "draining";
+  }
+
+  /**
+   * How long after our draining mark has come back somebody may still hand us a shard, because he has not seen it: the deadline of a request.
+   * Several may leave at once and choose each other. What arrives is handed on; what came after our end would be left to expire.
+   */
+  get #settleMs(): number {
+    const nowMs = this.#options.clock.monotonicMs();
+    const others = [...this.#desk.roster.values()].filter(({ leaseName }) => leaseName !== this.#keeper.leaseName);
+    return others.some((member) => isLive(member, nowMs)) ? this.#options.timings.retryPeriodMs : 0;
   }
 
   /** A Lease of ours by name that is another coordinator's by its label; asked until there is an answer. */

@@ -1,13 +1,14 @@
 /** The chart, deployed on a real node with the image that the Dockerfile makes, and what its pods did. */
 import { setTimeout as delay } from "node:timers/promises";
 import { stringify } from "yaml";
-import { z } from "zod";
 import { CHART, RELEASE, withValuesFile } from "../chart/rendering.ts";
 import { IMAGE } from "../support/image.ts";
 import type { KubernetesNode } from "../support/node.ts";
 import { PodLogs } from "../support/pod-logs.ts";
 import { doubleWork, gapsSince, ownershipFaults, ownersOf, runsOf, spreadText } from "../support/transitions.ts";
 import { until } from "../support/waiting.ts";
+import { type PodState, podsOf } from "./pods.ts";
+import { handlersModule } from "./programs.ts";
 
 export const NAMESPACE = "web";
 export const SHARDS = 16;
@@ -16,41 +17,13 @@ const OBJECTS_PER_KIND = 250;
 /** On a machine as busy as it likes. */
 const BOUND_MS = 120_000;
 
-/** Two lines for each key: when it is begun, and when it is done. `version` makes one handler differ from the next. */
-function handlers(version: string): string {
-  return `
-import { writeSync } from "node:fs";
-
-// A line is written whole or not at all; the pipe is full while the node is busy.
-function write(line) {
-  try {
-    writeSync(1, line);
-  } catch (error) {
-    if (error.code !== "EAGAIN") throw error;
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2);
-    write(line);
-  }
-}
-
-export async function reconcile({ resource, key }, { object, shard, epoch, signal }) {
-  const round = object?.metadata.annotations?.["test/round"] ?? "";
-  const say = (phase) => {
-    const line = { phase, resource, key, shard, epoch, round, note: "${version}", pid: process.pid, ns: String(process.hrtime.bigint()) };
-    write(JSON.stringify(line) + "\\n");
-  };
-  say("begin");
-  await new Promise((resolve) => setTimeout(resolve, 2));
-  say("end");
-}
-`;
-}
-
-function valuesOf(version: string): object {
+/** What the release is made of; `version` changes its handlers, and nothing else. */
+export function valuesOf(version: string): object {
   const kind = { namespaces: [NAMESPACE], buckets: BUCKETS, workers: 4 };
   return {
     image: IMAGE,
     replicaCount: 3,
-    handlers: handlers(version),
+    handlers: handlersModule(version),
     resources: [
       { resource: "configmaps", ...kind },
       { resource: "podtemplates", ...kind },
@@ -61,33 +34,16 @@ function valuesOf(version: string): object {
   };
 }
 
-const podsSchema = z.object({
-  items: z.array(
-    z.object({
-      metadata: z.object({ name: z.string(), deletionTimestamp: z.string().optional() }),
-      status: z.object({
-        podIP: z.string().optional(),
-        containerStatuses: z.array(z.object({ ready: z.boolean(), containerID: z.string().optional() })).optional(),
-      }),
-    }),
-  ),
-});
-
-export interface PodState {
-  readonly name: string;
-  readonly ready: boolean;
-  readonly ip: string;
-  readonly containerId: string;
-}
-
 export class DeployedFleet {
   readonly node: KubernetesNode;
   readonly logs: PodLogs;
+  /** Told of the pods whenever they are looked at. */
+  seen: (pods: readonly PodState[]) => void = () => {};
   #round = 0;
 
   constructor(node: KubernetesNode) {
     this.node = node;
-    this.logs = new PodLogs(node.logs, NAMESPACE);
+    this.logs = new PodLogs(node.logs, NAMESPACE, `${RELEASE}-`);
   }
 
   /** `helm <verb> shop ...`, which must succeed. */
@@ -113,17 +69,9 @@ export class DeployedFleet {
 
   /** The pods that are not being deleted. */
   async pods(): Promise<readonly PodState[]> {
-    const selector = "app.kubernetes.io/name=electorate";
-    const text = await this.node.kubectl(["get", "pods", "-n", NAMESPACE, "-l", selector, "-o", "json"]);
-    return podsSchema
-      .parse(JSON.parse(text))
-      .items.filter(({ metadata }) => metadata.deletionTimestamp === undefined)
-      .map(({ metadata, status }) => ({
-        name: metadata.name,
-        ready: status.containerStatuses?.every(({ ready }) => ready) ?? false,
-        ip: status.podIP ?? "",
-        containerId: status.containerStatuses?.[0]?.containerID?.replace(/^\w+:\/\//, "") ?? "",
-      }));
+    const pods = await podsOf(this.node, NAMESPACE, RELEASE);
+    this.seen(pods);
+    return pods;
   }
 
   /** Who owns each shard now: a pod's name. */
@@ -167,23 +115,29 @@ export class DeployedFleet {
     );
   }
 
-  /** Changes every object and waits until each was worked on as it is now. */
-  async everyKeyIsWorkedOn(): Promise<void> {
+  /** Changes every object, one after the other; answers the number of the round. */
+  async change(): Promise<string> {
     this.#round += 1;
     const round = String(this.#round);
     const all = ["configmaps,podtemplates", "-n", NAMESPACE, "-l", "test=object"];
     await this.node.kubectl(["annotate", ...all, "--overwrite", `test/round=${round}`]);
-    const done = (): number => {
-      this.logs.read();
-      const ended = this.logs.sink.filter((line) => line.phase === "end" && line.round === round);
-      return new Set(ended.map(({ resource, key }) => `${resource} ${key}`)).size;
-    };
+    return round;
+  }
+
+  /** Waits until every object was worked on as it is since the round. */
+  async everyKeyIsWorkedOn(round: string): Promise<void> {
     await until(
       `all keys in round ${round}`,
       BOUND_MS,
-      () => done() === 2 * OBJECTS_PER_KIND,
-      () => `${done()} done`,
+      () => this.#missing(round) === 0,
+      () => `${this.#missing(round)} are missing\n${this.report()}`,
     );
+  }
+
+  #missing(round: string): number {
+    this.logs.read();
+    const ended = this.logs.sink.filter((line) => line.phase === "end" && line.round === round);
+    return 2 * OBJECTS_PER_KIND - new Set(ended.map(({ resource, key }) => `${resource} ${key}`)).size;
   }
 
   /** Two owners at once, a falling epoch or a key in two hands: none of it, whatever happened. */
@@ -211,7 +165,8 @@ export class DeployedFleet {
   figures(what: string, sinceNs: bigint): string {
     const moves = [...this.openings(sinceNs).values()].reduce((sum, count) => sum + count, 0);
     const gaps = gapsSince(this.logs.transitions, this.logs.deaths, sinceNs);
-    return `${what}: gap ${spreadText(gaps)}; ${(moves / SHARDS).toFixed(2)} moves per shard; ${this.faults().length} overlaps`;
+    const faults = `${this.faults().length} overlaps, ${this.#missing(String(this.#round))} keys lost`;
+    return `${what}: gap ${spreadText(gaps)}; ${(moves / SHARDS).toFixed(2)} moves per shard; ${faults}`;
   }
 
   report(): string {

@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Ran, runTool, toolPath } from "./tools.ts";
 
-const PROGRAMS = ["helm", "buildah", "mmdebstrap", "runc", "nsenter", "ip", "openssl"];
+const PROGRAMS = ["helm", "buildah", "mmdebstrap", "runc", "nsenter", "ip", "openssl", "prometheus", "promtool"];
 const PLUGINS = "/usr/lib/cni/bridge";
 
 /** Why no node can be started here, or undefined when one can. */
@@ -75,6 +75,12 @@ export class KubernetesNode {
 
   kubectl(args: readonly string[], input = ""): Promise<string> {
     return this.exec(["kubectl", ...args], input);
+  }
+
+  /** Starts a program in the node's namespaces that runs until the node is stopped; it writes into the folder's `<name>.log`. */
+  async background(name: string, command: readonly string[]): Promise<void> {
+    const log = join(this.folder, `${name}.log`);
+    await this.exec(["/bin/sh", "-c", 'log=$1; shift; "$@" >"$log" 2>&1 </dev/null &', "sh", log, ...command]);
   }
 
   async load(archive: string): Promise<void> {

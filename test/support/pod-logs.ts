@@ -1,4 +1,4 @@
-/** What every container of a namespace ever wrote, read from the kubelet's files while they are there. */
+/** What every container of a release ever wrote, read from the kubelet's files while they are there. */
 import { closeSync, existsSync, openSync, readdirSync, readSync } from "node:fs";
 import { join } from "node:path";
 import { type Deaths, parseTransition, type RecordedTransition } from "../../src/cli/demo/history.ts";
@@ -23,13 +23,16 @@ export class PodLogs {
   readonly lines: string[] = [];
   readonly #folder: string;
   readonly #namespace: string;
+  readonly #prefix: string;
   readonly #tails = new Map<string, Tail>();
   readonly #deaths = new Map<string, bigint>();
   readonly #timer: NodeJS.Timeout;
 
-  constructor(folder: string, namespace: string) {
+  /** `prefix`: how the names of the pods begin. */
+  constructor(folder: string, namespace: string, prefix: string) {
     this.#folder = folder;
     this.#namespace = namespace;
+    this.#prefix = prefix;
     this.#timer = setInterval(() => this.read(), POLL_MS);
   }
 
@@ -62,7 +65,7 @@ export class PodLogs {
     for (const pod of readdirSync(this.#folder)) {
       const [namespace, name = ""] = pod.split("_");
       const container = join(this.#folder, pod, "electorate");
-      if (namespace !== this.#namespace || !existsSync(container)) continue;
+      if (namespace !== this.#namespace || !name.startsWith(this.#prefix) || !existsSync(container)) continue;
       for (const file of readdirSync(container))
         this.#open(join(container, file), `${name}/${Number.parseInt(file, 10)}`);
     }
