@@ -1,7 +1,7 @@
 import { configDefaults, defineConfig } from "vitest/config";
 
 /** Waits inside a test have bounds of their own; these only end a test that hangs, on a machine as busy as it likes. */
-const bounds = { testTimeout: 60_000, hookTimeout: 120_000 };
+const bounds = { testTimeout: 180_000, hookTimeout: 120_000 };
 
 /**
  * One project per kind of test, run one kind after the other, the cheapest first.

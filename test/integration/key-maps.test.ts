@@ -7,7 +7,7 @@ import { never, until } from "../support/waiting.ts";
 
 /** Replicas that cut the keys of one resource differently: 8 buckets and 16. */
 
-const scene = integration();
+const scene = integration(2);
 const KEYS = 48;
 
 function startWith(on: Scene, name: string, buckets: number): ReplicaProcess {
@@ -83,7 +83,7 @@ for (const [first, second] of [
   [8, 16],
   [16, 8],
 ] as const) {
-  test(`one key in two hands: a replica with ${second} buckets joins one with ${first}`, async (context) => {
+  test.concurrent(`one key in two hands: a replica with ${second} buckets joins one with ${first}`, async (context) => {
     const on = await scene(context, `map-${first}-${second}`);
     const keys = await busyKeys(on);
     const a = startWith(on, "a", first);
@@ -102,7 +102,7 @@ for (const [first, second] of [
   });
 }
 
-test("one key in two hands: replicas with 8 and with 16 buckets start in an empty namespace at once", async (context) => {
+test.concurrent("one key in two hands: replicas with 8 and with 16 buckets start in an empty namespace at once", async (context) => {
   const on = await scene(context, "map-race");
   const keys = await busyKeys(on);
   startWith(on, "a", 8);
@@ -122,7 +122,7 @@ test("one key in two hands: replicas with 8 and with 16 buckets start in an empt
   expect(on.faults()).toEqual([]);
 });
 
-test("one key in two hands, or keys in none: a rolling replacement of 8 buckets by 16 and back", async (context) => {
+test.concurrent("one key in two hands, or keys in none: a rolling replacement of 8 buckets by 16 and back", async (context) => {
   const on = await scene(context, "map-rolling");
   const keys = await busyKeys(on);
   const quiet = keys.slice(0, KEYS / 3);

@@ -8,7 +8,7 @@ import { msBetween, never, until } from "../support/waiting.ts";
 
 /** A replica that does not run for a while: frozen from outside, or blocked by its own handler. */
 
-const scene = integration();
+const scene = integration(2);
 const SHARDS = 8;
 const HALF = SHARDS / 2;
 
@@ -40,7 +40,7 @@ async function freezeUntilLost(on: Scene, a: ReplicaProcess): Promise<bigint> {
   return wokenNs;
 }
 
-test("a replica that slept through its Leases works on for shards that it lost", async (context) => {
+test.concurrent("a replica that slept through its Leases works on for shards that it lost", async (context) => {
   const on = await scene(context, "slept");
   await createObjects(on.plane, "slept", "configmaps", 80, { "test/again": "50" });
   const { a } = await startBoth(on);
@@ -66,7 +66,7 @@ test("a replica that slept through its Leases works on for shards that it lost",
   expect(on.faults()).toEqual([]);
 });
 
-test("a handler that slept through its Lease still writes, or its process goes on as if nothing had happened", async (context) => {
+test.concurrent("a handler that slept through its Lease still writes, or its process goes on as if nothing had happened", async (context) => {
   const on = await scene(context, "slept-at-work");
   const keys = await createObjects(on.plane, "slept-at-work", "configmaps", 20);
   const { a } = await startBoth(on);
@@ -95,7 +95,7 @@ test("a handler that slept through its Lease still writes, or its process goes o
   });
 });
 
-test("with onOverrun: report, a write of a term that is over passes", async (context) => {
+test.concurrent("with onOverrun: report, a write of a term that is over passes", async (context) => {
   const on = await scene(context, "slept-reported");
   const keys = await createObjects(on.plane, "slept-reported", "configmaps", 20);
   const { a } = await startBoth(on, { configuration: { onOverrun: "report" } });
@@ -126,7 +126,7 @@ test("with onOverrun: report, a write of a term that is over passes", async (con
   expect(a.exit).toBeUndefined();
 });
 
-test("a handler that never yields holds up the very timer that would end it", async (context) => {
+test.concurrent("a handler that never yields holds up the very timer that would end it", async (context) => {
   const on = await scene(context, "blocked");
   const keys = await createObjects(on.plane, "blocked", "configmaps", 20);
   await startBoth(on);

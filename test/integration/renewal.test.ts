@@ -9,7 +9,7 @@ import { byText, never, until } from "../support/waiting.ts";
 
 /** Fleets whose shards stand by member Leases, and the way there and back: what every event costs, and that nobody ever doubles another. */
 
-const scene = integration();
+const scene = integration(2);
 const SHARDS = 64;
 const KEYS = 96;
 /** Longer than elsewhere: 64 busy shards on a busy machine must not be fenced for being slow. */
@@ -104,7 +104,7 @@ async function marksOf(on: Scene): Promise<Set<string | undefined>> {
   return new Set(shards.map(({ metadata }) => metadata.annotations?.["electorate.dev/renewal"]));
 }
 
-test(
+test.concurrent(
   "a dead member's shards are taken before it is fenced, or stay dead: 3 replicas, 64 shards",
   PATIENCE,
   async (context) => {
@@ -134,27 +134,31 @@ test(
   },
 );
 
-test("a stop of a member costs an expiry, or leaves a Lease that somebody has to fence", PATIENCE, async (context) => {
-  const on = await scene(context, "left");
-  const [a] = await startFleet(on, ["a", "b", "c"]);
-  if (a === undefined) throw new Error("there is no replica");
-  const lost = ownedBy(on, a);
-  const stoppedNs = a.stop();
-  expect(await a.exited).toEqual({ code: 0, signal: null });
-  await on.allOwned(SHARDS, LEASE_MS);
-  const gaps = gapsSince(on.fleet.transitions(), on.fleet.deaths(), stoppedNs);
-  say(
-    `SIGTERM under load, ${lost.length} shards: ${movesSince(on, stoppedNs)} moves, no owner for ${spreadText(gaps)}`,
-  );
-  expect(gaps).toHaveLength(lost.length);
-  expect(quantile(gaps, 0.5)).toBeLessThan(LEASE_MS);
-  expect(movesSince(on, stoppedNs)).toBe(lost.length);
-  expect(fencedNs(on, a.identity)).toBeUndefined();
-  expect(await leaseOf(on.plane, on.namespace, memberLeaseOf(a.identity))).toBeUndefined();
-  expect(on.faults()).toEqual([]);
-});
+test.concurrent(
+  "a stop of a member costs an expiry, or leaves a Lease that somebody has to fence",
+  PATIENCE,
+  async (context) => {
+    const on = await scene(context, "left");
+    const [a] = await startFleet(on, ["a", "b", "c"]);
+    if (a === undefined) throw new Error("there is no replica");
+    const lost = ownedBy(on, a);
+    const stoppedNs = a.stop();
+    expect(await a.exited).toEqual({ code: 0, signal: null });
+    await on.allOwned(SHARDS, LEASE_MS);
+    const gaps = gapsSince(on.fleet.transitions(), on.fleet.deaths(), stoppedNs);
+    say(
+      `SIGTERM under load, ${lost.length} shards: ${movesSince(on, stoppedNs)} moves, no owner for ${spreadText(gaps)}`,
+    );
+    expect(gaps).toHaveLength(lost.length);
+    expect(quantile(gaps, 0.5)).toBeLessThan(LEASE_MS);
+    expect(movesSince(on, stoppedNs)).toBe(lost.length);
+    expect(fencedNs(on, a.identity)).toBeUndefined();
+    expect(await leaseOf(on.plane, on.namespace, memberLeaseOf(a.identity))).toBeUndefined();
+    expect(on.faults()).toEqual([]);
+  },
+);
 
-test(
+test.concurrent(
   "a member that slept until it was fenced works on under its dead identity, or never comes back",
   PATIENCE,
   async (context) => {
@@ -199,7 +203,7 @@ test(
   },
 );
 
-test(
+test.concurrent(
   "deleting a member Lease with kubectl gives a shard two owners, or leaves its member without any for ever",
   PATIENCE,
   async (context) => {
@@ -229,7 +233,7 @@ test(
   },
 );
 
-test("a rolling update from one renewal to the other, or back, gives a key two workers", {
+test.concurrent("a rolling update from one renewal to the other, or back, gives a key two workers", {
   timeout: 150_000,
 }, async (context) => {
   const on = await scene(context, "rolled");

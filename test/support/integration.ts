@@ -2,7 +2,8 @@
  * What every integration test stands on: one real API server for a file, and for each test a namespace, a fleet of replicas and a
  * watch of the Leases, all of which are gone when the test is over, with the replicas' logs printed if it failed.
  */
-import { afterAll, beforeAll, onTestFailed, onTestFinished, type TestContext } from "vitest";
+import { afterAll, beforeAll, type TestContext } from "vitest";
+import { AtMost } from "../../src/runtime/at-most.ts";
 import { leasesOf } from "./cluster-objects.ts";
 import { type Ended, electorate } from "./command.ts";
 import { type ControlPlane, controlPlaneMissing, requireControlPlane, startControlPlane } from "./control-plane.ts";
@@ -118,9 +119,13 @@ export class Scene {
   }
 }
 
-/** Registers one control plane for the file; answers how a test gets its scene. */
-export function integration(): (context: TestContext, namespace: string) => Promise<Scene> {
+/**
+ * Registers one control plane for the file; answers how a test gets its scene. Concurrent tests get theirs one after the other, `atOnce` of
+ * them at a time: they wait for expiries more than they work, but each starts processes.
+ */
+export function integration(atOnce = 1): (context: TestContext, namespace: string) => Promise<Scene> {
   let plane: ControlPlane | undefined;
+  const places = new AtMost(atOnce);
   beforeAll(async () => {
     if (controlPlaneMissing() === undefined) plane = await startControlPlane();
   });
@@ -130,14 +135,27 @@ export function integration(): (context: TestContext, namespace: string) => Prom
   return async (context, namespace) => {
     requireControlPlane(context);
     if (plane === undefined) throw new Error("the control plane was not started");
+    await placeOf(context, places);
     await plane.namespace(namespace);
     const scene = new Scene(plane, namespace, await LeaseHistory.start(plane, namespace));
-    onTestFailed(() => {
+    context.onTestFailed(() => {
       process.stdout.write(`${scene.fleet.report()}\n`);
     });
-    onTestFinished(() => scene.close());
+    context.onTestFinished(() => scene.close());
     return scene;
   };
+}
+
+/** Resolves when there is a place for the test, which it has until it is over. */
+function placeOf(context: TestContext, places: AtMost): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const stay = (): Promise<void> => {
+      resolve();
+      // Registered before the scene's end, and so called after it.
+      return new Promise((leave) => context.onTestFinished(() => leave()));
+    };
+    places.run(stay, context.signal).catch(reject);
+  });
 }
 
 /** A test's figures: one line of the output. */
