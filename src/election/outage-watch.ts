@@ -108,15 +108,14 @@ export class OutageWatch {
 
   /** Each at its Lease, and all of them in one at the Pod. */
   #tell(events: readonly LeaseEvent[]): void {
-    const { tell } = this.#options;
     const [first, ...others] = events;
     if (first === undefined) return;
-    for (const event of events) tell(event, "lease");
+    for (const event of events) this.#options.tell(event, "lease");
     const leases = events.slice(0, MOST_NAMED).map(({ lease }) => lease);
     const more = events.length > leases.length ? ` and ${events.length - leases.length} more` : "";
     const note = `${events.length} shards have been without a live owner for long: ${leases.join(", ")}${more}`;
     const once = events.map((event) => event.once).join(" ");
-    tell(others.length === 0 ? first : { ...first, note, once }, "pod");
+    this.#options.tell(others.length === 0 ? first : { ...first, note, once }, "pod");
   }
 
   #eventOf({ shard, elector }: Contender, lengthMs: number): LeaseEvent {
