@@ -144,5 +144,6 @@ class Replica implements Coordinator {
   #requireReady(): void {
     if (this.#phase !== "running") throw new Error(this.#phase);
     requireWarm(this.#sets);
+    this.#regime?.requireKnown();
   }
 }

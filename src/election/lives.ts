@@ -51,6 +51,10 @@ export class Lives implements Regime {
     this.#tenure.sample();
   }
 
+  requireKnown(): void {
+    this.#tenure.requireKnown();
+  }
+
   prepare(resource: string, keyMap: string): void {
     this.#warm.set(resource, keyMap);
     this.#tenure.prepare(resource, keyMap);

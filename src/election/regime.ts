@@ -13,6 +13,8 @@ export interface Regime {
   sample(): void;
   /** The source of `resource` is warm: its shards may be opened. */
   prepare(resource: string, keyMap: string): void;
+  /** @throws Error while the others cannot know yet what this replica serves: who stops now would give it nothing. */
+  requireKnown(): void;
   /** Drains and gives up everything; false when `patience` aborted first and something still runs. */
   leave(patience: AbortSignal): Promise<boolean>;
   /** Closes every gate at once; rejects with the reason why it could not go on, where there is one. */

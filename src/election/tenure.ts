@@ -199,6 +199,12 @@ export class Tenure implements Regime {
     this.#campaign.poke();
   }
 
+  requireKnown(): void {
+    const said = this.#desk.roster.get(this.#keeper.leaseName)?.resources;
+    if (this.#options.shards.every(({ resource }) => said?.has(resource))) return;
+    throw new Error("the member Lease does not say yet what this replica serves");
+  }
+
   /**
    * Stop, drain, release: nothing is taken any more, every shard is drained and released, and the member Lease goes last. False when
    * `patience` aborted first, as it does when the tenure cannot go on: what still runs keeps its Leases, which are left to expire.

@@ -63,6 +63,9 @@ export class OneLeader implements Regime {
 
   sample(): void {}
 
+  /** Nothing is given to anybody: whoever is there contends. */
+  requireKnown(): void {}
+
   /** Who leads works at once: nobody contends before all sources are warm. */
   prepare(resource: string): void {
     if (this.#cold.delete(resource) && this.#cold.size === 0) this.#leadership.start();

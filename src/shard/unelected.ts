@@ -36,6 +36,8 @@ export class Unelected implements Regime {
 
   sample(): void {}
 
+  requireKnown(): void {}
+
   prepare(resource: string): void {
     for (const open of this.#shards) if (open.shard.resource === resource) open.start();
   }

@@ -9,19 +9,21 @@ const TEST_MS = 400_000;
 
 /**
  * The local test of Kooper's documentation: two replicas are disconnected one after the other and connected again one after the other, in every
- * order, and at each moment the right one of them leads, or none.
+ * order, and at each moment the right one of them leads, or none. `begun` is told until when they need the API server.
  */
-export function disconnections(nodeOf: () => KubernetesNode | undefined, over: () => void): void {
+export function disconnections(nodeOf: () => KubernetesNode | undefined, begun: (over: Promise<void>) => void): void {
+  const { promise: over, resolve } = Promise.withResolvers<void>();
   let pair: Pair;
   beforeAll(async () => {
     const node = nodeOf();
     if (node === undefined) return;
+    begun(over);
     pair = new Pair(node, NAMESPACE);
     await pair.deploy();
   }, TEST_MS);
   afterAll(() => {
     pair?.logs.stop();
-    over();
+    resolve();
   });
   afterEach(({ task }) => {
     if (task.result?.state === "fail") process.stdout.write(`${pair?.report()}\n`);

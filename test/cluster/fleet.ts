@@ -14,6 +14,7 @@ export const NAMESPACE = "web";
 export const SHARDS = 16;
 const BUCKETS = SHARDS / 2;
 const OBJECTS_PER_KIND = 250;
+export const LEASE_MS = 9_000;
 /** On a machine as busy as it likes. */
 const BOUND_MS = 120_000;
 
@@ -28,7 +29,7 @@ export function valuesOf(version: string): object {
       { resource: "configmaps", ...kind },
       { resource: "podtemplates", ...kind },
     ],
-    lease: { duration: "9s", renewDeadline: "6s", retryPeriod: "1s" },
+    lease: { duration: `${LEASE_MS / 1_000}s`, renewDeadline: "6s", retryPeriod: "1s" },
     admissionPolicy: { enabled: true },
     podResources: {},
   };
@@ -161,12 +162,19 @@ export class DeployedFleet {
     return new Map([...shards].map(([shard, all]) => [shard, all.length]));
   }
 
+  /** The longest time without an owner of any shard that changed hands since then; 0 when none did. */
+  longestGapMs(sinceNs: bigint): number {
+    this.logs.read();
+    return gapsSince(this.logs.transitions, this.logs.deaths, sinceNs).at(-1) ?? 0;
+  }
+
   /** One line of figures: what it cost. */
   figures(what: string, sinceNs: bigint): string {
     const moves = [...this.openings(sinceNs).values()].reduce((sum, count) => sum + count, 0);
     const gaps = gapsSince(this.logs.transitions, this.logs.deaths, sinceNs);
+    const gap = gaps.length === 0 ? "nothing moved" : `gap ${spreadText(gaps)}`;
     const faults = `${this.faults().length} overlaps, ${this.#missing(String(this.#round))} keys lost`;
-    return `${what}: gap ${spreadText(gaps)}; ${(moves / SHARDS).toFixed(2)} moves per shard; ${faults}`;
+    return `${what}: ${gap}; ${(moves / SHARDS).toFixed(2)} moves per shard; ${faults}`;
   }
 
   report(): string {

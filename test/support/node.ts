@@ -7,8 +7,10 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Ran, runTool, toolPath } from "./tools.ts";
+import { until } from "./waiting.ts";
 
 const PROGRAMS = ["helm", "buildah", "mmdebstrap", "runc", "nsenter", "ip", "openssl", "prometheus", "promtool"];
+const API_SERVER_MS = 120_000;
 const PLUGINS = "/usr/lib/cni/bridge";
 
 /** Why no node can be started here, or undefined when one can. */
@@ -81,6 +83,27 @@ export class KubernetesNode {
   async background(name: string, command: readonly string[]): Promise<void> {
     const log = join(this.folder, `${name}.log`);
     await this.exec(["/bin/sh", "-c", 'log=$1; shift; "$@" >"$log" 2>&1 </dev/null &', "sh", log, ...command]);
+  }
+
+  /** Stops the API server where it is, or ends it; answers how it goes on, or is started again. */
+  async loseApiServer(how: "frozen" | "ended"): Promise<() => Promise<unknown>> {
+    const signal = (name: string): Promise<string> =>
+      this.exec(["/bin/sh", "-c", `kill -${name} $(pidof kube-apiserver)`]);
+    if (how === "frozen") {
+      await signal("STOP");
+      return () => signal("CONT");
+    }
+    const words = await this.exec(["/bin/sh", "-c", "tr '\\0' '\\n' </proc/$(pidof kube-apiserver)/cmdline"]);
+    await signal("KILL");
+    return () => this.background("apiserver-again", words.trimEnd().split("\n"));
+  }
+
+  /** Waits until the API server answers. */
+  async isReady(): Promise<void> {
+    await until("the API server", API_SERVER_MS, async () => {
+      const { code } = await this.run(["kubectl", "get", "--raw", "/readyz", "--request-timeout=5s"]);
+      return code === 0;
+    });
   }
 
   async load(archive: string): Promise<void> {

@@ -4,6 +4,8 @@ import { CALM_MANNERS, LONGEST_HANDOFF_MS, SETTLES_WITHIN_MS, type Stage, type S
 /** How long an image and a process take to start. */
 const SLOWEST_START_MS = 3_000;
 const READY_WITHIN_MS = 30_000;
+/** Who starts has a busy machine: what it says may come to the others long after it is ready to work. */
+const STARTS_LATE = { lateRate: 0.5, lateMs: 1_500 };
 
 /** A Deployment rolls over to a new version with one replica more and none less: each shard moves once, and none waits for an expiry. */
 export const rollingUpdate: Story = {
@@ -46,7 +48,9 @@ async function roll(stage: Stage, version: string): Promise<void> {
   for (const one of old) {
     await stage.advance(world.randomness.between(200, SLOWEST_START_MS));
     const replica = stage.join();
+    replica.link.break(STARTS_LATE);
     if (!(await stage.becomesReady(replica, READY_WITHIN_MS))) stage.fail(`${replica.name} does not become ready`);
+    replica.link.heal("deliver");
     one.terminate();
   }
   await stage.settle(SETTLES_WITHIN_MS);
