@@ -19,13 +19,17 @@ const WINDOW_MS = 5 * 60_000;
 
 export const NOBODY_YET: Attendance = { present: new Set(), departures: new Map() };
 
-/** Takes in who is live now. What is known from a list only may be a Lease that somebody left behind: it neither comes nor goes. */
+/**
+ * Takes in who is live now. What is known from a list only may be a Lease that somebody left behind: it neither comes nor goes. Who says that
+ * it leaves has gone: its successor may be there before its Lease is deleted.
+ */
 export function observeAttendance(
   before: Attendance,
-  live: readonly Pick<Member, "identity" | "seenToChange">[],
+  live: readonly Pick<Member, "identity" | "seenToChange" | "state">[],
   nowMs: number,
 ): Attendance {
-  const present = new Set(live.filter(({ seenToChange }) => seenToChange).map(({ identity }) => identity));
+  const there = live.filter(({ seenToChange, state }) => seenToChange && state !== "draining");
+  const present = new Set(there.map(({ identity }) => identity));
   const departures = new Map([...before.departures].filter(([, [lastMs = 0]]) => nowMs < lastMs + WINDOW_MS));
   for (const identity of before.present) {
     if (present.has(identity)) continue;

@@ -4,7 +4,7 @@ import { type Attendance, NOBODY_YET, observeAttendance, probationEndMs } from "
 const MINUTE = 60_000;
 
 function there(...identities: readonly string[]) {
-  return identities.map((identity) => ({ identity, seenToChange: true }));
+  return identities.map((identity) => ({ identity, seenToChange: true, state: "ready" as const }));
 }
 
 /** A process of the name `pod` is there for a while, and gone at each of `times`. */
@@ -42,8 +42,19 @@ describe("who came and went too often", () => {
     expect(probationEndMs(none, "pod_3")).toBe(Number.NEGATIVE_INFINITY);
   });
 
+  it("one that comes back before its predecessor has left for good is given shards once more each time", () => {
+    const leaving = [{ identity: "pod_1", seenToChange: true, state: "draining" as const }];
+    const gone = observeAttendance(observeAttendance(NOBODY_YET, there("pod_1"), 0), leaving, 10);
+    expect(gone.departures.get("pod")).toEqual([10]);
+    expect(observeAttendance(gone, there("pod_2"), 20).departures.get("pod")).toEqual([10]);
+  });
+
   it("Leases that dead processes left behind count as members that went", () => {
-    const left = ["pod_1", "pod_2", "pod_3"].map((identity) => ({ identity, seenToChange: false }));
+    const left = ["pod_1", "pod_2", "pod_3"].map((identity) => ({
+      identity,
+      seenToChange: false,
+      state: "ready" as const,
+    }));
     const gone = observeAttendance(observeAttendance(NOBODY_YET, left, 0), [], 20_000);
     expect(gone.departures.size).toBe(0);
   });
