@@ -141,7 +141,7 @@ function section(answered: readonly Answered<Figures>[]): Section {
       ...overlapGoals("frozen", answered),
     ],
     highlight: highlightOf("reconciles for shards of others in 4 s after a freeze", answered, ({ forOthers }) =>
-      String(forOthers),
+      forOthers.toLocaleString("en-US"),
     ),
   };
 }

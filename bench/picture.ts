@@ -87,7 +87,8 @@ function section(answered: readonly Answered<Story>[]): Section {
       {
         type: "chart",
         file: "picture.svg",
-        caption: "Ownership over time: one row per shard, one colour per replica, red where nobody owns the shard.",
+        caption:
+          "Ownership over time, at 3/2/0.5 s: a stop, a join, a kill; one row per shard, one colour per replica, red where nobody owns the shard.",
         svg: () =>
           timeline(
             answered.map(({ setting: cell, figures }) => ({ title: CONTENDER_TITLES[cell.contender], story: figures })),

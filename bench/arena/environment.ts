@@ -36,7 +36,7 @@ export function environmentWith(apiServer: string, peers: Readonly<Record<string
     cpu: cpus()[0]?.model ?? "unknown",
     cores: availableParallelism(),
     memoryGiB: Math.round(totalmem() / 1024 ** 3),
-    system: `${type()} ${release()}`,
+    system: `${type()} ${release().split("-")[0] ?? ""}`,
   };
 }
 

@@ -3,7 +3,7 @@
  * `npm run check` can tell a report that is not of these results.
  */
 import type { Result } from "../arena/results.ts";
-import type { Section } from "./section.ts";
+import type { Goal, Section } from "./section.ts";
 
 export interface Chapter {
   readonly question: string;
@@ -16,7 +16,12 @@ export interface Document {
   readonly files: ReadonlyMap<string, string>;
 }
 
-export function documentOf(head: string, chapters: readonly Chapter[], tail: string): Document {
+export function documentOf(
+  head: string,
+  chapters: readonly Chapter[],
+  otherGoals: readonly Goal[],
+  tail: string,
+): Document {
   const files = new Map<string, string>();
   const body = chapters.flatMap(({ question, result, section }) =>
     result === undefined || section === undefined
@@ -31,7 +36,10 @@ export function documentOf(head: string, chapters: readonly Chapter[], tail: str
           `Not measured yet, or not part of the set that was: ${unmeasured.join(", ")} (\`npm run bench -- <question> --full\`).`,
         ];
   const machines = [...new Set(chapters.flatMap(({ result }) => (result === undefined ? [] : [machineText(result)])))];
-  files.set("README.md", `${[head, ...machines, ...goalsOf(chapters), ...body, ...rest, tail].join("\n\n")}\n`);
+  files.set(
+    "README.md",
+    `${[head, ...machines, ...goalsOf(chapters, otherGoals), ...body, ...rest, tail].join("\n\n")}\n`,
+  );
   return { files };
 }
 
@@ -41,8 +49,8 @@ export function sectionText({ title, parts }: Section): string {
   return [title, ...tables].join("\n\n");
 }
 
-function goalsOf(chapters: readonly Chapter[]): string[] {
-  const goals = chapters.flatMap(({ section }) => section?.goals ?? []);
+function goalsOf(chapters: readonly Chapter[], others: readonly Goal[]): string[] {
+  const goals = [...chapters.flatMap(({ section }) => section?.goals ?? []), ...others];
   if (goals.length === 0) return [];
   const rows = goals.map(({ what, goal, measured, met }) => [what, goal, measured, met ? "met" : "**missed**"]);
   return ["## Goals and what was measured", tableText(["what", "goal", "measured", ""], rows)];

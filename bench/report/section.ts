@@ -31,6 +31,11 @@ export function atMost(what: string, most: number, measured: number, unit = ""):
   return { what, goal: `<= ${most}${unit}`, measured: `${fine(measured)}${unit}`, met: measured <= most };
 }
 
+/** A goal that a number must reach. */
+export function atLeast(what: string, least: number, measured: number): Goal {
+  return { what, goal: `>= ${least}`, measured: fine(measured), met: measured >= least };
+}
+
 /** Three digits that count, so that a goal that is just missed is not rounded to one that is met. */
 function fine(value: number): string {
   return Number.isInteger(value) ? String(value) : value.toPrecision(3);

@@ -4,9 +4,9 @@ export const HEAD = `# Benchmarks
 
 <!-- Made from bench/results by \`npm run bench -- report\`; \`npm run check\` compares. Change bench/report instead. -->
 
-How long does a shard have no owner, and what does it cost to know? \`npm run bench\` measures the questions below in at most 15 minutes, with the
+How long does a shard have no owner, and what does it cost to know? \`npm run bench\` measures handoff, picture, crash, scale-out, frozen and steady-state in at most 15 minutes, with the
 incumbents beside us in the same run on the same API server; \`npm run bench -- <question>\` measures one, \`--full\` all of its cells (it goes on where it was
-interrupted), \`--only <text>\` those whose names contain the text, and \`npm run bench -- compare <A> <B>\` prints the ratios of two result files.
+interrupted), which is what rollout, throughput, promotion and footprint need; \`placement\` and \`queue\` need no API server and are asked alone; \`--only <text>\` those whose names contain the text, and \`npm run bench -- compare <A> <B>\` prints the ratios of two result files.
 With \`KUBEBUILDER_ASSETS\` the API server is a real kube-apiserver with etcd, else the embedded one. Peers are built from \`bench/peers\` where Go is installed.
 Knative's shards are buckets of kinds with eight each, because it allows ten; so there is no cell of it with 256.
 

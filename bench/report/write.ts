@@ -4,8 +4,8 @@ import type { Question } from "../arena/question.ts";
 import { readResult } from "../arena/results.ts";
 import { documentOf, sectionText } from "./document.ts";
 import { readmeWith } from "./highlights.ts";
-import { placementSection } from "./placement.ts";
-import { queueSection } from "./queue.ts";
+import { placementGoals, placementSection } from "./placement.ts";
+import { queueGoals, queueSection } from "./queue.ts";
 import { HEAD, TAIL } from "./words.ts";
 
 const BENCH = join(import.meta.dirname, "..");
@@ -18,7 +18,12 @@ function reportFiles(questions: readonly Question[]): ReadonlyMap<string, string
     const result = readResult(question.name);
     return { question: question.name, result, section: result === undefined ? undefined : question.section(result) };
   });
-  const { files } = documentOf(HEAD, chapters, [placementSection(), queueSection(), TAIL].join("\n\n"));
+  const { files } = documentOf(
+    HEAD,
+    chapters,
+    [...placementGoals(), ...queueGoals()],
+    [placementSection(), queueSection(), TAIL].join("\n\n"),
+  );
   const sections = chapters.flatMap(({ section }) => (section === undefined ? [] : [section]));
   return new Map([...files, [README, readmeWith(readFileSync(join(BENCH, README), "utf8"), sections)]]);
 }

@@ -6,7 +6,7 @@ Examples:
   electorate status                              the coordinators of the context's namespace
   electorate status --coordinator shop -n web    shards and members of one
   electorate status --config electorate.yaml --watch
-  kubectl exec shop-0 -- electorate status --coordinator shop --queues
+  kubectl exec shop-0 -- /nodejs/bin/node /app/dist/cli/main.js status --coordinator shop --queues
   electorate status --coordinator shop -o json | jq '.shards[] | select(.state != "owned")'
 
 It lists Leases: it needs the verb "list" on leases.coordination.k8s.io in the namespace. With --queues it also reads /metrics of

@@ -368,7 +368,7 @@ export class Campaign {
     const leads = ["leading", "draining", "stuck"].includes(elector.phase.name);
     const freeMs = takeableFromMs(elector.observation);
     const expired = holder !== "" && holder !== identity && freeMs <= now.monotonicMs;
-    if (expired) this.#targets.expired(shard, holder);
+    if (expired) this.#targets.lapsed(shard, holder);
     const wanted = this.#targets.wantedFor(shard);
     // Whom the plan names goes first; the others wait their turn, in case it does not come or has stopped coming. A holder asks for none of this.
     const rank = leads || wanted === identity ? 0 : rankOf(shard, identity, members, now.monotonicMs, holder);

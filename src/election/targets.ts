@@ -58,6 +58,8 @@ export class Targets {
   /** By member, on the monotonic clock: when a shard was seen to come to it last. */
   #tookMs = new Map<string, number>();
   #attendance = NOBODY_YET;
+  /** Monotonic: when a plan was made last without our own member Lease having been heard of lately. */
+  #deafMs = Number.NEGATIVE_INFINITY;
   #rollout = NO_ROLLOUT;
   /** For when time alone changes what the plan is made of; it has nothing to do with what is due. */
   #horizon: Timer | undefined;
@@ -184,6 +186,12 @@ export class Targets {
     this.note("left");
   }
 
+  /** The same, as the Lease is seen to have expired; one that is heard of at the same time has only that one Lease that it cannot write. */
+  lapsed(shard: Shard, holder: string): void {
+    const member = memberOf(this.#options.roster(), holder);
+    if (member === undefined || !isFresh(member, this.#options.clock.monotonicMs())) this.expired(shard, holder);
+  }
+
   #replan(): void {
     this.#timer?.cancel();
     this.#dueMs = Number.POSITIVE_INFINITY;
@@ -217,8 +225,9 @@ export class Targets {
     this.#live = new Set(live.map((member) => member.identity));
     this.#tookMs = new Map([...this.#tookMs].filter(([identity]) => this.#live.has(identity)));
     const own = memberOf(roster(), identity);
-    // A replica that was cut off saw everybody go, itself among them; nobody did.
-    if (own !== undefined && isFresh(own, monotonicMs)) {
+    // A replica that was cut off saw everybody go, itself among them; nobody did. Its own renewal may be the first that comes back.
+    if (own === undefined || !isFresh(own, monotonicMs)) this.#deafMs = monotonicMs;
+    else if (monotonicMs >= this.#deafMs + own.lease.record.durationMs) {
       this.#attendance = observeAttendance(this.#attendance, there, monotonicMs);
     }
     this.#rollout = observeVersions(this.#rollout, there, monotonicMs);

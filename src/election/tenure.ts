@@ -210,14 +210,18 @@ export class Tenure implements Regime {
    * `patience` aborted first, as it does when the tenure cannot go on: what still runs keeps its Leases, which are left to expire.
    */
   async leave(patience: AbortSignal): Promise<boolean> {
+    const { clock } = this.#options;
     this.#keeper.drain();
     this.#campaign.leave();
     try {
-      await this.#condition.until(() => this.#isDead || (this.#campaign.isQuiet && this.#isMarked()), patience);
-      if (!this.#isDead) await sleep(this.#options.clock, this.#settleMs, patience);
+      await this.#condition.until(() => this.#isDead || this.#isMarked(), patience);
+      const settledMs = clock.monotonicMs() + this.#settleMs;
+      await this.#condition.until(() => this.#isDead || this.#campaign.isQuiet, patience);
+      if (!this.#isDead) await sleep(clock, Math.max(0, settledMs - clock.monotonicMs()), patience);
       await this.#condition.until(() => this.#isDead || this.#campaign.isQuiet, patience);
     } catch {
-      return false;
+      // Nothing names us: that somebody may still do so is no reason to leave the member Lease behind.
+      if (!this.#campaign.isQuiet || !this.#isMarked()) return false;
     }
     if (this.#isDead) return false;
     await this.#scope.close();

@@ -1,8 +1,11 @@
-import type { Clock } from "../runtime/clock.ts";
+import type { Clock, Timer } from "../runtime/clock.ts";
 import { ElectorateError } from "../runtime/errors.ts";
-import { onBehalfOf } from "../runtime/stray-errors.ts";
+import { giveUp, onBehalfOf } from "../runtime/stray-errors.ts";
 import { type Completion, judgeFailure, judgeOutcome } from "./completion.ts";
 import type { Reconcile, ReconcileContext, ReconcileRequest } from "./contract.ts";
+
+/** How long a handler may go on after it threw where nobody waits. */
+const GRACE_MS = 10_000;
 
 export interface AttemptOptions {
   readonly clock: Clock;
@@ -24,7 +27,8 @@ export interface AttemptOptions {
  * Promises:
  * - At the time-out the handler's signal aborts; the attempt ends when the handler does, for its key is not to be run twice at once, and then
  *   counts as timed out, whatever it answered: one that stops at an abort returns like one that is done.
- * - What it throws where nobody waits for it aborts its signal, too, because what it waits for may never come now, and counts as a panic.
+ * - What it throws where nobody waits for it is said at once and aborts its signal, too, because what it waits for may never come now; it
+ *   counts as a panic. A handler that does not end then would keep its key, and its shard from moving, for ever: so the process ends.
  * - An attempt that has ended leaves no timer and no listener.
  */
 export class Attempt {
@@ -32,6 +36,7 @@ export class Attempt {
   readonly #abort = new AbortController();
   #timedOut: ElectorateError | undefined;
   #stray: { readonly error: unknown } | undefined;
+  #graceTimer: Timer | undefined;
   #ended = false;
 
   constructor(options: AttemptOptions) {
@@ -42,13 +47,14 @@ export class Attempt {
   async run(): Promise<Completion> {
     const { clock, context, timeoutMs } = this.#options;
     const term = context.signal;
-    const end = (): void => this.#abort.abort(term.reason);
+    const end = (): void => this.#stop(term.reason);
     if (term.aborted) end();
     term.addEventListener("abort", end, { once: true });
     const timer = timeoutMs === undefined ? undefined : clock.timer(timeoutMs, () => this.#timeOut(timeoutMs));
     const completion = await this.#call();
     this.#ended = true;
     timer?.cancel();
+    this.#graceTimer?.cancel();
     term.removeEventListener("abort", end);
     return this.#judge(completion);
   }
@@ -81,7 +87,7 @@ export class Attempt {
     const what = `the handler of ${request.key} took longer than ${timeoutMs} ms`;
     this.#timedOut = new ElectorateError("reconcile-timeout", what);
     context.log.warn({ timeoutMs }, "reconcile takes longer than its time-out and is told to stop");
-    this.#abort.abort(this.#timedOut);
+    this.#stop(this.#timedOut);
   }
 
   #strayed(error: unknown): void {
@@ -89,7 +95,23 @@ export class Attempt {
       this.#options.strayedLate(error);
       return;
     }
-    this.#stray ??= { error };
-    this.#abort.abort(error);
+    const { clock, context } = this.#options;
+    const fields = { error: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+    context.log.error(fields, "the handler threw where nobody waits, and is told to stop");
+    if (this.#stray !== undefined) return;
+    this.#stray = { error };
+    this.#graceTimer = clock.timer(GRACE_MS, () => {
+      context.log.error(fields, "the handler goes on waiting for what will never come; the process ends");
+      giveUp(error);
+    });
+    this.#stop(error);
+  }
+
+  /** A listener of the handler's own may throw at that. */
+  #stop(reason: unknown): void {
+    onBehalfOf(
+      (error) => this.#strayed(error),
+      () => this.#abort.abort(reason),
+    );
   }
 }

@@ -59,7 +59,7 @@ export interface FollowOptions {
  * Hands every key on until the events end or `signal` aborts; rejects as the source does. A source that waits for ever is told that it is not
  * needed any more, and left behind. What names no object is logged and passed over.
  */
-export function followEvents(options: FollowOptions, signal: AbortSignal): Promise<void> {
+export async function followEvents(options: FollowOptions, signal: AbortSignal): Promise<void> {
   const { events, resource, log } = options;
   const iterator: AsyncIterator<Target, unknown> = events[Symbol.asyncIterator]();
   const take = async (): Promise<void> => {
@@ -73,7 +73,7 @@ export function followEvents(options: FollowOptions, signal: AbortSignal): Promi
       }
     }
   };
-  return new Promise((resolve, reject) => {
+  await new Promise<void>((resolve, reject) => {
     const leave = (): void => {
       resolve();
       void Promise.resolve(iterator.return?.()).catch(() => {});

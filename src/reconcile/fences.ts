@@ -75,7 +75,9 @@ export function fencedPatch(
     const stated = Object.entries(fence).map(([field, value]) => ({ op: "add", path: `/metadata/${field}`, value }));
     return { kind: "json", body: [...stated, ...patch] };
   }
-  const metadata = { ...fence, ...metadataOf(verb, resource, name, patch) };
+  // A field that is there and undefined is not sent: it must not take the fence with it.
+  const said = Object.entries(metadataOf(verb, resource, name, patch)).filter(([, value]) => value !== undefined);
+  const metadata = { ...fence, ...Object.fromEntries(said) };
   return { kind: kind === "strategic" ? kind : "merge", body: { ...patch, metadata } };
 }
 

@@ -61,12 +61,9 @@ export function mappedBy({ map, about, watched, log, meter }: MappedOptions): Ke
   const labels = { resource: resourceName(about), watched: resourceName(watched) };
   meter.increment("electorate_map_failures_total", labels, 0);
   let reported = false;
-  return (object) => {
+  const attempted = <Result>(object: KubernetesObject, work: () => Result): Result | [] => {
     try {
-      const targets: unknown = map(object);
-      if (!Array.isArray(targets))
-        throw new ElectorateError("misuse", `it must return a list of targets at once, but returned ${typeof targets}`);
-      return targets.map((target: Target) => keyOfTarget(target, about));
+      return work();
     } catch (error) {
       meter.increment("electorate_map_failures_total", labels);
       const what = "the map function of a watched resource failed; events are lost";
@@ -74,6 +71,15 @@ export function mappedBy({ map, about, watched, log, meter }: MappedOptions): Ke
       reported = true;
       return [];
     }
+  };
+  return (object) => {
+    const targets = attempted(object, (): readonly Target[] => {
+      const mapped: unknown = map(object);
+      if (Array.isArray(mapped)) return mapped;
+      throw new ElectorateError("misuse", `it must return a list of targets at once, but returned ${typeof mapped}`);
+    });
+    // One that is wrong does not take the others with it.
+    return targets.flatMap((target) => attempted(object, () => keyOfTarget(target, about)));
   };
 }
 

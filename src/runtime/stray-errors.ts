@@ -23,7 +23,8 @@ let containers = 0;
  */
 export function containStrayErrors(): () => void {
   containers += 1;
-  if (containers === 1) process.on("uncaughtException", contain);
+  // Before all others: one that was to be called once is still there to be counted.
+  if (containers === 1) process.prependListener("uncaughtException", contain);
   let ended = false;
   return () => {
     if (ended) return;
@@ -38,15 +39,32 @@ export function isContained(): boolean {
   return containers > 0 && culprits.getStore() !== undefined;
 }
 
+/** Ends the process by `error`, as an uncaught one does, unless listeners of its own decide otherwise. */
+export function giveUp(error: unknown): void {
+  culprits.exit(() => {
+    setImmediate(() => {
+      throw error;
+    });
+  });
+}
+
 function contain(error: unknown): void {
   const culprit = culprits.getStore();
   if (culprit !== undefined) {
-    culprit(error);
+    // What is started on being told is nobody's: it must not be taken for the call's, too.
+    culprits.exit(() => culprit(error));
     return;
   }
-  if (process.listenerCount("uncaughtException") > 1) return;
+  // As if this one were not there: whoever looks whether somebody else listens, as a second copy of this package does, must not see it.
   process.off("uncaughtException", contain);
-  queueMicrotask(() => {
-    throw error;
+  if (process.listenerCount("uncaughtException") === 0) {
+    queueMicrotask(() => {
+      throw error;
+    });
+    return;
+  }
+  setImmediate(() => {
+    const isThere = process.listeners("uncaughtException").includes(contain);
+    if (containers > 0 && !isThere) process.prependListener("uncaughtException", contain);
   });
 }

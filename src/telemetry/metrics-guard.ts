@@ -25,10 +25,16 @@ const REFUSED_MS = 10_000;
 const MOST_ASKED = 4;
 const MOST_REMEMBERED = 1_000;
 
+interface Known {
+  readonly verdict: Verdict;
+  readonly untilMs: number;
+}
+
 export class MetricsGuard {
   readonly #options: MetricsGuardOptions;
-  /** By the token's hash, the oldest first. */
-  readonly #verdicts = new Map<string, { readonly verdict: Verdict; readonly untilMs: number }>();
+  /** By the token's hash, the oldest first; those that were granted apart, so that strangers cannot push them out. */
+  readonly #granted = new Map<string, Known>();
+  readonly #refused = new Map<string, Known>();
   readonly #asked = new Map<string, Promise<Admission>>();
 
   constructor(options: MetricsGuardOptions) {
@@ -40,11 +46,12 @@ export class MetricsGuard {
     const token = /^Bearer +(\S+) *$/i.exec(authorization ?? "")?.[1];
     if (token === undefined) return "anonymous";
     const key = createHash("sha256").update(token).digest("base64");
-    const known = this.#verdicts.get(key);
+    const known = this.#granted.get(key) ?? this.#refused.get(key);
     if (known !== undefined && this.#options.clock.monotonicMs() < known.untilMs) return known.verdict;
     const asked = this.#asked.get(key);
     if (asked !== undefined) return asked;
-    if (this.#asked.size >= MOST_ASKED) return "unanswered";
+    // Whoever was granted lately does not queue behind strangers.
+    if (this.#asked.size >= MOST_ASKED && !this.#granted.has(key)) return "unanswered";
     const asking = this.#ask(token, key).finally(() => this.#asked.delete(key));
     this.#asked.set(key, asking);
     return asking;
@@ -64,9 +71,10 @@ export class MetricsGuard {
   }
 
   #remember(key: string, verdict: Verdict, nowMs: number): void {
-    this.#verdicts.delete(key);
-    this.#verdicts.set(key, { verdict, untilMs: nowMs + (verdict === "granted" ? GRANTED_MS : REFUSED_MS) });
-    const [oldest] = this.#verdicts.keys();
-    if (this.#verdicts.size > MOST_REMEMBERED && oldest !== undefined) this.#verdicts.delete(oldest);
+    for (const known of [this.#granted, this.#refused]) known.delete(key);
+    const [verdicts, forMs] = verdict === "granted" ? [this.#granted, GRANTED_MS] : [this.#refused, REFUSED_MS];
+    verdicts.set(key, { verdict, untilMs: nowMs + forMs });
+    const [oldest] = verdicts.keys();
+    if (verdicts.size > MOST_REMEMBERED && oldest !== undefined) verdicts.delete(oldest);
   }
 }

@@ -32,7 +32,7 @@ const namespace = (name: string): Promise<unknown> => createNamespace(plane, nam
 
 describe.each(caseNames())("the API server, given the values of %s", (name) => {
   it("refuses an object, drops a field of one, or warns of one", async () => {
-    for (const needed of ["web", "other", "coordination"]) await namespace(needed);
+    for (const needed of ["web", "other", "keys", "coordination"]) await namespace(needed);
     const { stdout } = await template(caseValues(name));
     const apply = ["apply", "--server-side", "--dry-run=server", "--validate=strict", "-f", "-"];
     const { code, stderr } = await runTool("kubectl", apply, { KUBECONFIG: plane.kubeconfigPath }, stdout);
@@ -138,7 +138,14 @@ describe("the service account", () => {
         },
       },
       {
-        home: ["get nodes", "get pods", "watch pods", "get secrets shop", ...every("get list watch", "configmaps")],
+        home: [
+          "create events.events.k8s.io",
+          "get nodes",
+          "get pods",
+          "watch pods",
+          "get secrets shop",
+          ...every("get list watch", "configmaps"),
+        ],
         away: [...COORDINATION, "get nodes", ...every("get list watch", "configmaps")],
       },
     ],

@@ -25,7 +25,7 @@ const OBJECTS = 8;
 const GREETER = `
 export async function reconcile(request, { object, client }) {
   if (object === undefined) return;
-  const { metadata } = await client.get(request);
+  const { metadata } = await client.get(request, { fresh: true });
   if (metadata.annotations?.greeted === "yes") return;
   await client.patch(request, { metadata: { annotations: { greeted: "yes" } } }, { of: object });
 }

@@ -10,7 +10,7 @@ import { msBetween, never, until } from "../support/waiting.ts";
 
 /** A replica whose line to the API server fails: held back in both directions, in one, or reset again and again. */
 
-const scene = integration(2);
+const scene = integration();
 const SHARDS = 8;
 const BUSY = { "test/work": "sleep:20", "test/again": "5" };
 
@@ -83,7 +83,7 @@ async function expectPartAgain(on: Scene, proxy: TcpProxy, b: ReplicaProcess): P
   expect(on.faults()).toEqual([]);
 }
 
-test.concurrent("a replica that was cut off goes on while another one has opened its shards, or never comes back", async (context) => {
+test("a replica that was cut off goes on while another one has opened its shards, or never comes back", async (context) => {
   const on = await scene(context, "cut-off");
   await createObjects(on.plane, "cut-off", "configmaps", 40, BUSY);
   await using proxy = await disposableProxy(on.plane.url);
@@ -94,7 +94,7 @@ test.concurrent("a replica that was cut off goes on while another one has opened
   await expectPartAgain(on, proxy.tcp, b);
 });
 
-test.concurrent("renewals that are carried out but never answered keep a gate open, or the answers that come late open one", async (context) => {
+test("renewals that are carried out but never answered keep a gate open, or the answers that come late open one", async (context) => {
   const on = await scene(context, "unanswered");
   await createObjects(on.plane, "unanswered", "configmaps", 40, BUSY);
   await using proxy = await disposableProxy(on.plane.url);
@@ -105,7 +105,7 @@ test.concurrent("renewals that are carried out but never answered keep a gate op
   await expectPartAgain(on, proxy.tcp, b);
 });
 
-test.concurrent("requests that never arrive while events still do keep a gate open", async (context) => {
+test("requests that never arrive while events still do keep a gate open", async (context) => {
   const on = await scene(context, "unheard");
   await createObjects(on.plane, "unheard", "configmaps", 40, BUSY);
   await using proxy = await disposableProxy(on.plane.url);
@@ -116,7 +116,7 @@ test.concurrent("requests that never arrive while events still do keep a gate op
   await expectPartAgain(on, proxy.tcp, b);
 });
 
-test.concurrent("connections that are reset again and again cost a shard, or give it two owners", async (context) => {
+test("connections that are reset again and again cost a shard, or give it two owners", async (context) => {
   const on = await scene(context, "reset");
   await createObjects(on.plane, "reset", "configmaps", 40, BUSY);
   await using proxy = await disposableProxy(on.plane.url);
@@ -148,7 +148,7 @@ test.concurrent("connections that are reset again and again cost a shard, or giv
   expect(on.faults()).toEqual([]);
 });
 
-test.concurrent("a replica that is stopped while it is cut off hangs, or says that it gave everything back", async (context) => {
+test("a replica that is stopped while it is cut off hangs, or says that it gave everything back", async (context) => {
   const on = await scene(context, "stopped-cut-off");
   await createObjects(on.plane, "stopped-cut-off", "configmaps", 40, BUSY);
   await using proxy = await disposableProxy(on.plane.url);
@@ -165,7 +165,7 @@ test.concurrent("a replica that is stopped while it is cut off hangs, or says th
   expect(on.faults()).toEqual([]);
 });
 
-test.concurrent("a second signal is not obeyed while a handler is waited for", async (context) => {
+test("a second signal is not obeyed while a handler is waited for", async (context) => {
   const on = await scene(context, "second-signal");
   await createObjects(on.plane, "second-signal", "configmaps", 4, { "test/work": "deaf:30000" });
   const a = on.start("a");

@@ -16,7 +16,7 @@ const TWO = `
   expect configmaps-00 r2
 `;
 
-describe("shards that stand by member Leases (section 5)", () => {
+describe("shards that stand by member Leases", () => {
   it("a hundred shards cost as much as one: a write of the member Lease each retry period, and none besides", async () => {
     await tell(`
       join r1 per-member buckets=100
@@ -196,7 +196,7 @@ describe("what somebody does to a member Lease", () => {
   });
 });
 
-describe("from one way to the other, by a rolling update (section 5)", () => {
+describe("from one way to the other, by a rolling update", () => {
   it("every shard is handed over twice, there and back, and is never without an owner for an expiry", async () => {
     await tell(`
       join r1 buckets=8

@@ -1,6 +1,6 @@
 import { expect, onTestFailed, onTestFinished, test } from "vitest";
 import { startApiServer } from "../../src/embedded/index.ts";
-import { Fleet } from "../support/replica-process.ts";
+import { Fleet, type ReplicaProcess } from "../support/replica-process.ts";
 import { until } from "../support/waiting.ts";
 
 const BOUND_MS = 30_000;
@@ -11,6 +11,7 @@ const tried = new Set();
 const ways = {
   timer: () => new Promise(() => setTimeout(() => { throw new Error("thrown in a timer"); }, 10)),
   rejection: () => new Promise(() => void Promise.reject(new Error("rejected"))),
+  deaf: () => ways.timer(),
   afterwards: () => void setTimeout(() => { throw new Error("thrown afterwards"); }, 50),
 };
 export async function reconcile({ key }, { object, signal, log }) {
@@ -18,11 +19,18 @@ export async function reconcile({ key }, { object, signal, log }) {
   if (way === undefined) return;
   if (tried.has(key)) return log.info({ again: key }, "tried again");
   tried.add(key);
+  if (object.data.way === "deaf") return way();
   await Promise.race([way(), new Promise((stop) => signal.addEventListener("abort", stop, { once: true }))]);
 }
 `;
 
-test("a handler's error in a timer ends the whole replica, or its key is left as it is", async () => {
+interface Started {
+  readonly replica: ReplicaProcess;
+  /** Makes a ConfigMap for each of these ways, by their names. */
+  go(...ways: readonly string[]): Promise<void>;
+}
+
+async function start(): Promise<Started> {
   const server = await startApiServer();
   const fleet = new Fleet();
   onTestFailed(() => void process.stdout.write(`${fleet.report()}\n`));
@@ -32,17 +40,28 @@ test("a handler's error in a timer ends the whole replica, or its key is left as
   });
   const handler = `${fleet.write("handlers.mjs", HANDLERS)}#reconcile`;
   const kubeconfig = fleet.write("kubeconfig", server.kubeconfig().text);
-  const resources = [{ resource: "configmaps", handler }];
-  const replica = fleet.start("a", { kubeconfig, namespace: "default", resources });
+  const replica = fleet.start("a", {
+    kubeconfig,
+    namespace: "default",
+    resources: [{ resource: "configmaps", handler }],
+  });
+  const go = async (...ways: readonly string[]): Promise<void> => {
+    for (const name of ways) {
+      const answer = await fetch(`${server.url}/api/v1/namespaces/default/configmaps`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ metadata: { name }, data: { way: name } }),
+      });
+      expect(answer.status).toBe(201);
+    }
+  };
+  return { replica, go };
+}
+
+test("a handler's error in a timer ends the whole replica, or its key is left as it is", async () => {
+  const { replica, go } = await start();
   const ways = ["timer", "rejection", "afterwards"];
-  for (const name of ways) {
-    const answer = await fetch(`${server.url}/api/v1/namespaces/default/configmaps`, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify({ metadata: { name }, data: { way: name } }),
-    });
-    expect(answer.status).toBe(201);
-  }
+  await go(...ways);
   for (const name of ways) {
     await until(`another try of ${name}`, BOUND_MS, () =>
       replica.lines.some(({ again }) => again === `default/${name}`),
@@ -53,4 +72,17 @@ test("a handler's error in a timer ends the whole replica, or its key is left as
   expect(metrics).toContain('controller_runtime_reconcile_panics_total{controller="configmaps"} 3');
   replica.stop();
   expect(await replica.exited).toEqual({ code: 0, signal: null });
+});
+
+test("a handler that waits for what will never come keeps its key, and its shard, for ever and in silence", async () => {
+  const { replica, go } = await start();
+  await go("deaf");
+  expect(await replica.exited).toEqual({ code: 1, signal: null });
+  const said = replica.lines.filter(({ msg }) =>
+    /the handler (threw where nobody waits|goes on waiting)/.test(String(msg)),
+  );
+  expect(said.map(({ error }) => String(error))).toEqual([
+    expect.stringContaining("thrown in a timer"),
+    expect.stringContaining("thrown in a timer"),
+  ]);
 });

@@ -63,7 +63,7 @@ class Looker {
   }
 }
 
-describe("deaths (section 5, 6 and 7)", () => {
+describe("deaths", () => {
   it("nothing is freed while its holder's member Lease stands, and every such holder is watched", () => {
     const looker = new Looker().sees(member(THEM), member("r3_u3"));
     looker.againMs = 42;

@@ -64,7 +64,7 @@ describe("expiry (safety rule 2)", () => {
   });
 });
 
-describe("what is free at once, and what is not (section 3)", () => {
+describe("what is free at once, and what is not", () => {
   it("a release is taken at once, in the step that shows it", () => {
     const r1 = new ElectorDriver();
     r1.sees(HELD, "list").advances(500);
@@ -153,7 +153,7 @@ describe("what is free at once, and what is not (section 3)", () => {
   });
 });
 
-describe("a missing Lease (section 3)", () => {
+describe("a missing Lease", () => {
   it("is not made again before L has passed: its holder may not know yet", () => {
     const r1 = new ElectorDriver();
     r1.sees(HELD, "list").misses();

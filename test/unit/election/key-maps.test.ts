@@ -75,7 +75,7 @@ function member(keyMap: string, state = "ready", identity = "r2_uuid"): Roster {
   return observeMember(EMPTY_ROSTER, version, "watch", 0, L);
 }
 
-describe("key maps (section 3)", () => {
+describe("key maps", () => {
   it("no shard opens while a Lease of its resource is held under another map: two cuts of the keys would overlap", () => {
     const watcher = new Watcher();
     watcher.sees(under(OTHERS, lease({ rv: 10 })), 0);

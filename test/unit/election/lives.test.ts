@@ -163,7 +163,7 @@ class World {
   }
 }
 
-describe("a replica and its identities (section 5, 1 and 9)", () => {
+describe("a replica and its identities", () => {
   it("an identity whose member Lease was deleted is never taken up again: all closes, and a new one starts with nothing", async () => {
     const world = await new World().starts();
     expect(world.lives.identity).toBe("pod_first");

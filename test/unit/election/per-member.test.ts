@@ -25,7 +25,7 @@ function standby(): ElectorDriver {
   return member().sees(HELD, "list");
 }
 
-describe("what stands by a member Lease (section 5, 4)", () => {
+describe("what stands by a member Lease", () => {
   it("is written once and never again, however long it is held", () => {
     const r1 = holding();
     for (let renewal = 0; renewal < 100; renewal += 1) r1.advances(R).memberEchoes();
@@ -83,7 +83,7 @@ describe("what stands by a member Lease (section 5, 4)", () => {
 
 const HELD_LATER = standing(lease({ rv: 20, holder: THEM, transitions: 5 }));
 
-describe("taking what stands by a member Lease (section 5, 6 and 7)", () => {
+describe("taking what stands by a member Lease", () => {
   it("is not taken while its holder is not known to be gone, however old the record is", () => {
     const r1 = standby();
     r1.advances(100 * L);
@@ -145,7 +145,7 @@ describe("taking what stands by a member Lease (section 5, 6 and 7)", () => {
   });
 });
 
-describe("being handed what stands by a member Lease (section 5, 8)", () => {
+describe("being handed what stands by a member Lease", () => {
   it("opens by its own member Lease alone: no write, and no earlier write of any Lease, is needed", () => {
     const r1 = standby()
       .passes(4_000)
@@ -179,7 +179,7 @@ describe("being handed what stands by a member Lease (section 5, 8)", () => {
   });
 });
 
-describe("from one way to the other (section 5)", () => {
+describe("from one way to the other", () => {
   /** Holds a Lease with the other mark than its own setting, and its first renewal is on its way. */
   function converting(to: "per-shard" | "per-member"): ElectorDriver {
     const r1 = to === "per-member" ? member().sees(lease({ rv: 10, holder: THEM }), "list") : standby();

@@ -11,7 +11,7 @@ function standby(): ElectorDriver {
   return new ElectorDriver().sees(lease({ rv: 9, holder: DEAD, transitions: 1 }), "list").passes(100);
 }
 
-describe("a holder whose Pod shows that it is dead (section 3)", () => {
+describe("a holder whose Pod shows that it is dead", () => {
   it("is waited for until its Lease has expired", () => {
     const r1 = standby();
     expect(r1.hasPending).toBe(false);

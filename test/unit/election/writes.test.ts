@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { ElectorDriver, L, leading, lease, R, released, V, WE } from "../../support/elector-driver.ts";
 
-describe("writes (section 3)", () => {
+describe("writes", () => {
   it("each write is a compare-and-swap on the version in sight", () => {
     const r1 = leading();
     r1.sees(
@@ -63,7 +63,7 @@ describe("writes (section 3)", () => {
   });
 });
 
-describe("a conflict is a value (section 3)", () => {
+describe("a conflict is a value", () => {
   it("our own lost answer is recognised: validity is that write's sending, never the read's", () => {
     const r1 = leading();
     r1.advances(R);

@@ -146,7 +146,7 @@ describe("update", () => {
     expect(answer.body.message).toContain("UID in precondition");
   });
 
-  test("a PUT to a missing Lease makes it again without a uid and conflicts with one: the trap that DESIGN section 3 names", () => {
+  test("a PUT to a missing Lease makes it again without a uid and conflicts with one: a trap for whoever takes the answer for an update", () => {
     const api = new Api();
     const made = api.put(`${LEASES}/a`, {
       metadata: { name: "a", resourceVersion: "77" },

@@ -50,7 +50,7 @@ class Watcher {
   }
 }
 
-describe("when a member is gone (section 5, 6)", () => {
+describe("when a member is gone", () => {
   it("never while its Lease is there, however old: it may act until it is fenced", () => {
     expect(new Watcher().sees(member(1), 0).goneFromMs()).toBe(Number.POSITIVE_INFINITY);
   });

@@ -82,7 +82,7 @@ class Watcher {
   }
 }
 
-describe("fences (section 5, 6)", () => {
+describe("fences", () => {
   it("a member that may still act is not fenced, not even a moment early", async () => {
     const watcher = new Watcher().writes("u2").sees("u2");
     await watcher.clock.advance(L - 2);

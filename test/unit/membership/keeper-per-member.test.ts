@@ -101,7 +101,7 @@ class World {
   }
 }
 
-describe("a member Lease that shards stand by (section 5, 1 to 5)", () => {
+describe("a member Lease that shards stand by", () => {
   it("is joined once: a join whose answer was lost is read, never sent again", async () => {
     const world = new World();
     let joins = 0;

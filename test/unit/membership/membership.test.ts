@@ -57,7 +57,7 @@ function renewed(): Membership {
   return noteSent(joined(), write(2));
 }
 
-describe("what our member Lease lets stand (section 5, 3 to 5)", () => {
+describe("what our member Lease lets stand", () => {
   it("nothing stands before the join has come back: a stalled watch would hide whom our shards were given to", () => {
     const sent = noteSent(OUTSIDE, write(1));
     expect(until(sent)).toBe(Number.NEGATIVE_INFINITY);
@@ -103,7 +103,7 @@ describe("what our member Lease lets stand (section 5, 3 to 5)", () => {
   });
 });
 
-describe("what ends an identity for ever (section 5, 1 and 9)", () => {
+describe("what ends an identity for ever", () => {
   const fenced = (): LeaseVersion => {
     const body = fencedBody(stored(10, 1), US, Date.UTC(2026, 0, 2));
     return parseLease({ ...body, metadata: { ...body.metadata, name: "shop-member-u1", resourceVersion: "11" } });

@@ -46,7 +46,7 @@ const only = (roster: Roster) => {
   return member;
 };
 
-describe("members, as one replica sees them (section 6)", () => {
+describe("members, as one replica sees them", () => {
   it("a member is live for as long as it declares since we saw it change, whatever time it claims", () => {
     const roster = observeMember(
       EMPTY_ROSTER,
