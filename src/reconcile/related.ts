@@ -73,9 +73,9 @@ export function mappedBy({ map, about, watched, log, meter }: MappedOptions): Ke
     }
   };
   return (object) => {
-    const targets = attempted(object, (): readonly Target[] => {
-      const mapped: unknown = map(object);
-      if (Array.isArray(mapped)) return mapped;
+    const targets = attempted(object, () => {
+      const mapped: readonly Target[] = map(object);
+      if (Array.isArray(mapped)) return mapped as readonly Target[];
       throw new ElectorateError("misuse", `it must return a list of targets at once, but returned ${typeof mapped}`);
     });
     // One that is wrong does not take the others with it.

@@ -27,7 +27,7 @@ export async function reconcile({ key }, { object, signal, log }) {
 interface Started {
   readonly replica: ReplicaProcess;
   /** Makes a ConfigMap for each of these ways, by their names. */
-  go(...ways: readonly string[]): Promise<void>;
+  readonly go: (...ways: readonly string[]) => Promise<void>;
 }
 
 async function start(): Promise<Started> {
