@@ -10,7 +10,7 @@
  */
 import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
-import { durationMs, SHORT, USUAL } from "./arena/profile.ts";
+import { durationMs, LONG, SHORT, USUAL } from "./arena/profile.ts";
 import { type Answered, question, type SetName } from "./arena/question.ts";
 import { type ContenderName, isPeer, type Setting, setting } from "./arena/setting.ts";
 import type { Stage } from "./arena/stage.ts";
@@ -76,6 +76,8 @@ function settings(set: SetName): readonly Setting[] {
     ...usual.map(([contender, shards]) => setting(contender, shards, 10, USUAL)),
     setting("per-shard", 16, 3, USUAL, { latencyMs: 50 }),
     setting("client-go", 16, 3, USUAL, { latencyMs: 50 }),
+    // At its own defaults; those of client-go are the usual ones.
+    setting("knative", 16, 3, LONG),
   ];
 }
 

@@ -15,7 +15,7 @@
 import { z } from "zod";
 import { milliseconds } from "../src/cli/demo/history.ts";
 import { measureLimit } from "./arena/limit.ts";
-import { durationMs, SHORT, USUAL } from "./arena/profile.ts";
+import { durationMs, LONG, SHORT, USUAL } from "./arena/profile.ts";
 import { type Answered, question, type SetName } from "./arena/question.ts";
 import { type ContenderName, isPeer, type Setting, setting } from "./arena/setting.ts";
 import type { Stage } from "./arena/stage.ts";
@@ -94,7 +94,9 @@ function settings(set: SetName): readonly Setting[] {
     setting("per-member", 256, 3, USUAL, { latencyMs }),
     setting("client-go", 16, 3, USUAL, { latencyMs }),
   ]);
-  return [...quick, ...more.filter((one) => !quick.some((other) => same(one, other))), ...slow];
+  // At its own defaults; those of client-go are the usual ones.
+  const own = setting("knative", 16, 3, LONG);
+  return [...quick, ...more.filter((one) => !quick.some((other) => same(one, other))), ...slow, own];
 }
 
 function same(one: Setting, other: Setting): boolean {

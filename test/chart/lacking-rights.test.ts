@@ -74,12 +74,15 @@ beforeEach((context) => {
   requireTools(context, "helm");
 });
 
-function values(within: string): object {
+const MODES = ["dynamic", "static"] as const;
+type Mode = (typeof MODES)[number];
+
+function values(within: string, mode: Mode): object {
   const fieldSelector = `metadata.name!=${FULL_NAME}`;
   return {
     handlers: GREETER,
     resources: [{ resource: "configmaps", namespaces: [within], buckets: SHARDS, verbs: ["patch"], fieldSelector }],
-    lease: SHORT_LEASE,
+    lease: { ...SHORT_LEASE, static: mode === "static" },
     drainTimeout: "3s",
     shutdownTimeout: "6s",
   };
@@ -87,17 +90,19 @@ function values(within: string): object {
 
 class Lacking {
   readonly within: string;
+  readonly mode: Mode;
   readonly fleet = new Fleet();
   readonly #release: Release;
 
-  constructor(within: string) {
+  constructor(within: string, mode: Mode) {
     this.within = within;
+    this.mode = mode;
     this.#release = new Release(plane, within);
   }
 
   async install(): Promise<void> {
     await plane.namespace(this.within);
-    expect(await this.#release.install(values(this.within))).toMatchObject({ code: 0 });
+    expect(await this.#release.install(values(this.within, this.mode))).toMatchObject({ code: 0 });
     for (const [file, text] of Object.entries(await this.#release.files())) this.fleet.write(file, text);
   }
 
@@ -125,6 +130,19 @@ class Lacking {
     const set = async (next: unknown): Promise<void> => void (await plane.must("PATCH", path, { rules: next }));
     await set(rules);
     return () => set(role.rules);
+  }
+
+  /** Leaves the Lease of a shard without our labels: somebody made it, or took them off. */
+  async unlabel(): Promise<void> {
+    const name = `${FULL_NAME}-configmaps-00`;
+    if (this.mode === "static") {
+      const labels: Record<string, null> = {};
+      for (const key of ["coordinator", "role", "resource", "bucket"]) labels[`electorate.dev/${key}`] = null;
+      await plane.must("PATCH", leasesPath(this.within, name), { metadata: { labels } });
+      return;
+    }
+    const spec = { holderIdentity: "", leaseDurationSeconds: 1, leaseTransitions: 0 };
+    await plane.must("POST", leasesPath(this.within), { metadata: { name }, spec });
   }
 
   /** Waits until every shard is owned and every object was worked on. */
@@ -166,16 +184,13 @@ function complaint(replica: ReplicaProcess, verb: string, resource: string, lack
   return line === undefined ? undefined : String(line["msg"]);
 }
 
-async function without(right: string, lack: Lack): Promise<string> {
+async function without(right: string, lack: Lack, mode: Mode): Promise<string> {
   const [verb = "", resource = ""] = right.split(" ");
-  const on = new Lacking(`lacks-${verb}-${resource}`);
+  const on = new Lacking(`${mode}-lacks-${verb}-${resource}`, mode);
   onTestFinished(() => on.fleet.close());
   await on.install();
   const giveBack = await on.takeAway(verb, resource);
-  if (lack.unlabelled) {
-    const spec = { holderIdentity: "", leaseDurationSeconds: 1, leaseTransitions: 0 };
-    await plane.must("POST", leasesPath(on.within), { metadata: { name: `${FULL_NAME}-configmaps-00` }, spec });
-  }
+  if (lack.unlabelled) await on.unlabel();
   await createObjects(plane, on.within, "configmaps", OBJECTS);
   const replica = await on.start("shop-one");
   if (lack.atStop) {
@@ -200,12 +215,12 @@ async function without(right: string, lack: Lack): Promise<string> {
   const members = await leasesOf(plane, on.within, "electorate.dev/role=member");
   // What nobody was allowed to delete stays until it is swept; whoever may leaves nothing.
   expect(members, `${right}: member Leases`).toHaveLength(lack.atStop ? 1 : 0);
-  return `without ${right}: "${said.slice(0, 200)}"; worked ${tookMs.toFixed(0)} ms after it was given back`;
+  return `${mode}, without ${right}: "${said.slice(0, 200)}"; worked ${tookMs.toFixed(0)} ms after it was given back`;
 }
 
-describe("the chart's rights", () => {
+describe.each(MODES)("the chart's rights, %s", (mode) => {
   it("have one more, or one less, than what is known of their lack", async () => {
-    const on = new Lacking("all-rights");
+    const on = new Lacking(`${mode}-all-rights`, mode);
     onTestFinished(() => on.fleet.close());
     await on.install();
     const rights = (await on.roles()).flatMap(({ rules }) =>
@@ -223,7 +238,7 @@ describe("the chart's rights", () => {
       const rest = Object.entries(LACKS);
       const lines: string[] = [];
       const worker = async (): Promise<void> => {
-        for (let next = rest.shift(); next !== undefined; next = rest.shift()) lines.push(await without(...next));
+        for (let next = rest.shift(); next !== undefined; next = rest.shift()) lines.push(await without(...next, mode));
       };
       await Promise.all([worker(), worker(), worker()]);
       for (const line of lines) say(line);

@@ -304,7 +304,8 @@ describe("meanwhile", { concurrent: true }, () => {
     it("gives something else than a working sharded controller", async (context) => {
       const within = "first";
       const on = await deployed(context, within);
-      const readme = readFileSync(join(CHART, "README.md"), "utf8");
+      // One line, as a shell takes it.
+      const readme = readFileSync(join(CHART, "README.md"), "utf8").replace(/\\\n */g, "");
       const [, line = ""] = /^helm (install shop charts\/electorate .*)$/m.exec(readme) ?? [];
       const [sample] = samplesOf(readme);
       const handlers = on.fleet.write("first.js", sample?.code ?? "");

@@ -1,12 +1,11 @@
 import { renameSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { expect, test } from "vitest";
-import { shardLabels, shardsOf } from "../../src/lease/names.ts";
 import { annotate, createObjects } from "../support/cluster-objects.ts";
 import { kubeconfigText, type PolicyRule } from "../support/control-plane-access.ts";
 import { integration, type Scene, say } from "../support/integration.ts";
 import { leasesPath } from "../support/lease-history.ts";
-import { type ReplicaProcess, SHORT_LEASE, SHORT_LEASE_MS } from "../support/replica-process.ts";
+import { type ReplicaProcess, SHORT_LEASE_MS } from "../support/replica-process.ts";
 import { msBetween, until } from "../support/waiting.ts";
 
 /** Rights that are missing, and credentials that expire. */
@@ -34,8 +33,6 @@ interface Lack {
   readonly resource: keyof typeof VERBS;
   /** A Lease of one of our names without our labels: it has to be read and labelled. */
   readonly unlabelled?: boolean;
-  /** Somebody else makes the Leases of shards. */
-  readonly isStatic?: boolean;
 }
 
 const LACKS: readonly Lack[] = [
@@ -45,9 +42,6 @@ const LACKS: readonly Lack[] = [
   { verb: "update", resource: "leases" },
   { verb: "get", resource: "leases", unlabelled: true },
   { verb: "patch", resource: "leases", unlabelled: true },
-  { verb: "update", resource: "leases", isStatic: true },
-  { verb: "get", resource: "leases", unlabelled: true, isStatic: true },
-  { verb: "patch", resource: "leases", unlabelled: true, isStatic: true },
   { verb: "list", resource: "configmaps" },
   { verb: "watch", resource: "configmaps" },
   { verb: "patch", resource: "configmaps" },
@@ -82,23 +76,18 @@ test("a missing right is not named, ends the replica, or is not noticed when it 
 }, 120_000);
 
 async function withoutRight(on: Scene, lack: Lack): Promise<string> {
-  const { isStatic = false } = lack;
-  const namespace = `lacks-${lack.verb}-${lack.resource}${isStatic ? "-static" : ""}`;
+  const namespace = `lacks-${lack.verb}-${lack.resource}`;
   const account = await on.plane.serviceAccount(namespace, "replica", rules(lack));
   const keys = await createObjects(on.plane, namespace, "configmaps", 4, { "test/work": "write" });
-  for (const shard of shardsOf("test", { group: "", plural: "configmaps" }, isStatic ? SHARDS : 1, "")) {
-    const isLabelled = shard.bucket > 0 || lack.unlabelled !== true;
-    if (isLabelled && !isStatic) continue;
-    const labels = isLabelled ? shardLabels("test", shard) : {};
+  if (lack.unlabelled) {
     const spec = { holderIdentity: "", leaseDurationSeconds: 1, leaseTransitions: 0 };
-    await on.plane.must("POST", leasesPath(namespace), { metadata: { name: shard.leaseName, labels }, spec });
+    await on.plane.must("POST", leasesPath(namespace), { metadata: { name: "test-configmaps-00" }, spec });
   }
   const name = namespace.replace("lacks-", "");
   const replica = on.start(name, {
     namespace,
     kubeconfig: account.kubeconfigPath,
     resources: [{ resource: "configmaps", buckets: SHARDS }],
-    configuration: { lease: { ...SHORT_LEASE, static: isStatic } },
   });
   const said = await until(
     `${name} to be named`,
@@ -124,7 +113,7 @@ async function withoutRight(on: Scene, lack: Lack): Promise<string> {
   const tookMs = msBetween(grantedNs, process.hrtime.bigint());
   replica.stop();
   expect(await replica.exited, `${name}: stops clean`).toEqual({ code: 0, signal: null });
-  return `without ${lack.verb} on ${lack.resource}${isStatic ? ", in static mode" : ""}: "${said.slice(0, 230)}"; worked ${tookMs.toFixed(0)} ms after it was granted`;
+  return `without ${lack.verb} on ${lack.resource}: "${said.slice(0, 230)}"; worked ${tookMs.toFixed(0)} ms after it was granted`;
 }
 
 test("a token that expires takes the shards with it, although a new one is in the file", async (context) => {

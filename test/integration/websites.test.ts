@@ -36,7 +36,7 @@ test("a child that is edited or deleted, or a secret that is watched, is not loo
     await websites.until("new pods", "deployments", name, () => true);
     await websites.becomesReady(name, 2);
     await websites.until("two ready pods", "websites", name, ({ status }) =>
-      JSON.stringify(status).includes('"readyReplicas":2'),
+      JSON.stringify(status ?? {}).includes('"readyReplicas":2'),
     );
 
     const keyOf = (object: unknown) =>

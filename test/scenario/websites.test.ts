@@ -30,7 +30,7 @@ test("the worked example cannot be tried on the embedded API server", async () =
   await websites.until("a page", "configmaps", "hello", () => true);
   await websites.becomesReady("hello", 2);
   await websites.until("two ready pods", "websites", "hello", ({ status }) => {
-    return JSON.stringify(status).includes('"readyReplicas":2');
+    return JSON.stringify(status ?? {}).includes('"readyReplicas":2');
   });
   replica.stop();
   expect(await replica.exited).toEqual({ code: 0, signal: null });

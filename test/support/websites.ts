@@ -125,7 +125,7 @@ export class Websites {
       await this.until("the page", "configmaps", name, () => true);
       await this.until("the pods", "deployments", name, () => true);
       await this.until("the status", "websites", name, ({ status, metadata }) => {
-        return JSON.stringify(status).includes(`"observedGeneration":${metadata.generation}`);
+        return JSON.stringify(status ?? {}).includes(`"observedGeneration":${metadata.generation}`);
       });
     }
   }
